@@ -20,6 +20,11 @@ type Option struct {
 	Recipe  string            `json:"recipe,omitempty"` // name@version
 	Params  map[string]string `json:"params,omitempty"`
 	Suspect int               `json:"suspect"` // index of the suspect it addresses
+	// Target names the place it changes, "path:Function"; two options of one recipe with
+	// the same target are the same option, whichever suspects led to them.
+	Target string `json:"target,omitempty"`
+	// Size is the number of lines the recipe expects to touch; smaller goes first.
+	Size int `json:"size,omitempty"`
 }
 
 // Left is an option that was considered and not taken further, with the reason.

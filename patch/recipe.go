@@ -24,8 +24,11 @@ type Input struct {
 	Services map[string]Service
 	Provider string // feature-flag provider the repository uses: openfeature, env, ...
 	FlagFile string // file the provider reads, relative to the root; "" if none
-	Allowed  []Rung // rungs that configuration and flags of the command permit
+	Allowed  []Rung // rungs that configuration and flags of the command permit; none when empty
 	Index    *codeindex.Index
+	// Syntax checks sources in languages other than Go, which is checked by its own
+	// parser; nil means that nothing can be said. A path it does not know is no error.
+	Syntax func(path string, src []byte) error
 }
 
 // Service is what a recipe has to know of a service's configuration.

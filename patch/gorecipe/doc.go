@@ -1,0 +1,2 @@
+// Package gorecipe drafts flagged changes of Go code.
+package gorecipe
