@@ -1,5 +1,3 @@
-// Package config turns a repository's .remediator.yaml into a typed Config. It must not
-// decide anything: it reads, validates, proposes and publishes the schema.
 package config
 
 import "time"
