@@ -1,0 +1,116 @@
+package telemetry
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// farAway is how far from the middle of the window a record may lie. Windows are minutes to
+// hours; a record further away has a broken clock.
+const farAway = 7 * 24 * time.Hour
+
+// Dataset normalises what was added and returns it. The Reader must not be used afterwards.
+func (r *Reader) Dataset() Dataset {
+	r.dropFarAway()
+	slices.SortFunc(r.spans, func(a, b Span) int { return compareSpans(&a, &b) })
+	spans, dropped, shared := dedupe(r.spans)
+	r.notes.add(NoteDuplicateSpan, dropped)
+	r.notes.add(NoteDuplicateID, shared)
+
+	traces := GroupTraces(spans)
+	inferFromTree(traces)
+	if !r.opts.KeepClocks {
+		if moved := correctSkew(traces); moved > 0 {
+			r.notes.add(NoteClockSkew, moved)
+			slices.SortFunc(spans, func(a, b Span) int { return compareSpans(&a, &b) })
+		}
+	}
+	for t := range traces {
+		if traces[t].Broken {
+			r.notes.add(NoteBrokenTrace, 1)
+		}
+		if traces[t].Cyclic {
+			r.notes.add(NoteSpanCycle, 1)
+		}
+	}
+	for i := range spans {
+		if spans[i].KindInferred {
+			r.notes.add(NoteKindInferred, 1)
+		}
+		if spans[i].StatusInferred {
+			r.notes.add(NoteStatusInferred, 1)
+		}
+	}
+	slices.SortStableFunc(r.logs, func(a, b Log) int {
+		if c := cmp.Compare(a.Time, b.Time); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(a.Trace[:], b.Trace[:]); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(a.Span[:], b.Span[:]); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Resource.Service, b.Resource.Service); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Body, b.Body)
+	})
+	slices.Sort(r.keys)
+	metrics := make([]Series, 0, len(r.keys))
+	for _, k := range r.keys {
+		s := r.series[k]
+		slices.SortStableFunc(s.Points, func(a, b Point) int { return cmp.Compare(a.Time, b.Time) })
+		metrics = append(metrics, *s)
+	}
+	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Notes: r.notes.notes()}
+}
+
+// dropFarAway leaves out spans and logs that lie days from the median span or log.
+func (r *Reader) dropFarAway() {
+	times := make([]int64, 0, len(r.spans)+len(r.logs))
+	for i := range r.spans {
+		times = append(times, r.spans[i].Start)
+	}
+	for i := range r.logs {
+		times = append(times, r.logs[i].Time)
+	}
+	if len(times) == 0 {
+		return
+	}
+	if lo, hi := slices.Min(times), slices.Max(times); hi-lo <= int64(farAway) {
+		return
+	}
+	slices.Sort(times)
+	middle := times[len(times)/2]
+	far := func(t int64) bool { return t-middle > int64(farAway) || middle-t > int64(farAway) }
+	before := len(r.spans) + len(r.logs)
+	r.spans = slices.DeleteFunc(r.spans, func(s Span) bool { return far(s.Start) })
+	r.logs = slices.DeleteFunc(r.logs, func(l Log) bool { return far(l.Time) })
+	r.notes.add(NoteFarFromWindow, before-len(r.spans)-len(r.logs))
+}
+
+func compareSpans(a, b *Span) int {
+	switch {
+	case a.Start < b.Start:
+		return -1
+	case a.Start > b.Start:
+		return 1
+	}
+	if c := bytes.Compare(a.Trace[:], b.Trace[:]); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(a.ID[:], b.ID[:]); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Resource.Service, b.Resource.Service); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Name, b.Name); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Duration, b.Duration)
+}

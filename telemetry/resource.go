@@ -1,0 +1,64 @@
+package telemetry
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// UnknownService is the name of the service that a resource without one gets.
+const UnknownService = "unknown_service"
+
+// resource converts a resource; equal ones share one Resource.
+func (r *Reader) resource(in pcommon.Resource) *Resource {
+	attrs := r.attrs(in.Attributes(), false)
+	var key strings.Builder
+	for _, a := range attrs {
+		key.WriteString(a.Key)
+		key.WriteByte(0)
+		key.WriteString(a.Value)
+		key.WriteByte(0)
+	}
+	if known, ok := r.resources[key.String()]; ok {
+		return known
+	}
+	res := &Resource{
+		Service:  attrs.Get("service.name"),
+		Instance: attrs.First("service.instance.id", "k8s.pod.name", "host.name", "container.id"),
+		Version:  attrs.Get("service.version"),
+		Commit:   attrs.Get(AttrCommit),
+		Language: attrs.Get("telemetry.sdk.language"),
+		Attrs:    attrs,
+	}
+	if res.Service == "" {
+		res.Service = UnknownService
+		r.notes.add(NoteNoService, 1)
+	}
+	if res.Commit == "" && looksLikeCommit(res.Version) {
+		res.Commit = res.Version
+	}
+	if len(r.resources) < internSize {
+		r.resources[key.String()] = res
+	}
+	return res
+}
+
+// looksLikeCommit says that a version is a full or shortened Git object name. A short one
+// has to mix digits and letters, so that neither 20240131 nor "deadbeef"-like words pass.
+func looksLikeCommit(v string) bool {
+	if len(v) < 7 || len(v) > 64 {
+		return false
+	}
+	digits, letters := 0, 0
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'f':
+			letters++
+		default:
+			return false
+		}
+	}
+	return digits > 0 && letters > 0
+}
