@@ -1,0 +1,178 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/telemetry"
+)
+
+// Limits bound what is read. The zero value of each field means its default.
+type Limits struct {
+	Alert     int64 // bytes of alert.json. Default 4 MiB.
+	Context   int64 // bytes of each file under context/. Default 64 MiB.
+	Telemetry int64 // bytes of each telemetry file after decompression. Default 4 GiB.
+	Reader    telemetry.Limits
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Alert <= 0 {
+		l.Alert = 4 << 20
+	}
+	if l.Context <= 0 {
+		l.Context = 64 << 20
+	}
+	if l.Telemetry <= 0 {
+		l.Telemetry = 4 << 30
+	}
+	return l
+}
+
+// Bundle is a loaded incident bundle.
+type Bundle struct {
+	// Alert is the webhook body as it arrived; nil when the bundle has none.
+	Alert    []byte
+	Evidence localize.Evidence
+}
+
+// windows and signals are the parts of a bundle, in the order they are read.
+//
+//nolint:gochecknoglobals // read-only tables
+var (
+	windows = []string{"incident", "baseline"}
+	signals = []telemetry.Signal{telemetry.Traces, telemetry.Logs, telemetry.Metrics}
+)
+
+// Load reads the bundle in dir. Absent files are named in Evidence.Missing; an incident
+// without any telemetry is an error.
+func Load(dir string, limits Limits) (*Bundle, error) {
+	limits = limits.withDefaults()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no incident bundle at %s; give a directory with alert.json and incident/", dir)
+		}
+		return nil, fmt.Errorf("open incident bundle: %w", err)
+	}
+	defer root.Close()
+	b := &Bundle{}
+	if b.Alert, err = readSmall(root, "alert.json", limits.Alert); err != nil {
+		return nil, err
+	}
+	if b.Alert == nil {
+		b.Evidence.Missing = append(b.Evidence.Missing, "alert.json")
+	}
+	for _, w := range windows {
+		ds, missing, err := readWindow(root, w, limits)
+		if err != nil {
+			return nil, err
+		}
+		b.Evidence.Missing = append(b.Evidence.Missing, missing...)
+		if w == "incident" {
+			b.Evidence.Incident = ds
+		} else {
+			b.Evidence.Baseline = ds
+		}
+	}
+	if empty(&b.Evidence.Incident) {
+		return nil, fmt.Errorf("%s has no telemetry in incident/; record incident/traces.jsonl, logs.jsonl or metrics.jsonl "+
+			"(OTLP/JSON lines, plain, .gz or .zst) with the collector's file exporter", dir)
+	}
+	if err := readContext(root, limits.Context, &b.Evidence); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func empty(ds *telemetry.Dataset) bool {
+	return len(ds.Spans) == 0 && len(ds.Logs) == 0 && len(ds.Metrics) == 0
+}
+
+// readWindow reads the three telemetry files of one window.
+func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset, []string, error) {
+	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader})
+	var missing []string
+	for _, sig := range signals {
+		name := window + "/" + string(sig)
+		in, err := openLines(root, name+".jsonl", limits.Telemetry)
+		if err != nil {
+			return telemetry.Dataset{}, nil, err
+		}
+		if in == nil {
+			missing = append(missing, name)
+			continue
+		}
+		err = r.ReadLines(in, sig)
+		in.Close()
+		if err != nil {
+			return telemetry.Dataset{}, nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return r.Dataset(), missing, nil
+}
+
+// openFile opens a regular file of the bundle, nil when there is none. Links are refused,
+// wherever they lead: a bundle is data from elsewhere.
+func openFile(root *os.Root, name string) (*os.File, error) {
+	for i, c := range name {
+		if c == '/' {
+			if err := notLink(root, name[:i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // absence is not an error here
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read incident bundle: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file; bundles hold neither links nor devices", name)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read incident bundle: %w", err)
+	}
+	return f, nil
+}
+
+func notLink(root *os.Root, dir string) error {
+	info, err := root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read incident bundle: %w", err)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s is a symbolic link; bundles hold neither links nor devices", dir)
+	}
+	return nil
+}
+
+// readSmall reads a whole file, nil when there is none.
+func readSmall(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := openFile(root, name)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+	}
+	if strings.TrimSpace(string(data)) == "" {
+		return nil, nil
+	}
+	return data, nil
+}
