@@ -1,0 +1,9 @@
+// Package incident turns the bytes of an alert webhook into an [Incident] with a
+// fingerprint that stays the same over repeats, reorderings and growing groups.
+//
+// It does no I/O, keeps no state and trusts nothing: every string of an alert is
+// bounded, and none is fit for a title or a branch name. What a later stage needs
+// in such places is derived from the fingerprint, which is hexadecimal.
+//
+// Today it reads the Alertmanager webhook, version 4.
+package incident

@@ -1,0 +1,174 @@
+package remedy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/remediator/remediator/patch"
+	"github.com/remediator/remediator/policy"
+)
+
+// attempt is a drafted option that may be proposed.
+type attempt struct {
+	option  int // index into Case.Options
+	patch   *patch.Patch
+	service string
+}
+
+// climb goes up the ladder, cheapest option first, until one is proved. An option that stands all
+// checks but whose incident could not be reproduced is kept as a second best: it may be
+// proposed, but only as a draft that says so.
+func (r *run) climb(ctx context.Context) error {
+	base, err := r.Bench.Variant(ctx, "base", r.c.Base.Commit, nil)
+	if err != nil {
+		return fmt.Errorf("preparing the base build: %w", err)
+	}
+	v := &prover{p: r.Pipeline, c: r.c, in: r.in, base: base, tree: r.tree, services: map[string]*baseline{}}
+	left := r.c.Options
+	r.c.Options = nil
+	var best, second *attempt
+	tried := 0
+	for _, o := range r.ladder.Options {
+		rec := Option{ID: o.ID, Rung: o.Rung, Title: o.Title, Recipe: o.Recipe, Suggests: o.Why}
+		switch {
+		case best != nil:
+			rec.Outcome, rec.Why = NotTried, "a cheaper option was proved first"
+		case tried >= r.Settings.MaxOptions:
+			rec.Outcome, rec.Why = NotTried, fmt.Sprintf("%d options were tried before it, which is the limit for one case", tried)
+		default:
+			tried++
+			r.note("%s: %s", o.Rung, o.Title)
+			a, err := r.try(ctx, v, o, &rec)
+			if err != nil || r.c.Declined != nil {
+				r.c.Options = append(append(r.c.Options, rec), left...)
+				return err
+			}
+			r.note("  %s: %s", rec.Outcome, rec.Why)
+			if a == nil {
+				break
+			}
+			a.option = len(r.c.Options)
+			if rec.Verdicts.Proved {
+				best = a
+			} else if second == nil {
+				second = a
+			}
+		}
+		r.c.Options = append(r.c.Options, rec)
+	}
+	r.c.Options = append(r.c.Options, left...)
+	if best == nil {
+		best = second
+	}
+	if best == nil {
+		r.decline("no_option_proved", "every option of the ladder was tried and none passed the proof", nextForSuspect(r.c))
+		return nil
+	}
+	r.take(best)
+	return nil
+}
+
+// try drafts, judges and proves one option. It returns nil when the option falls, with the
+// reason in rec.
+func (r *run) try(ctx context.Context, v *prover, o patch.Option, rec *Option) (*attempt, error) {
+	rec.Outcome = Rejected
+	pt, err := patch.Draft(r.input, o, r.Recipes)
+	if err != nil {
+		rec.Why = "it could not be drafted: " + err.Error()
+		return nil, nil
+	}
+	rec.Diff = pt.Diff
+	r.c.State = Drafted
+	service := r.owner(pt)
+	facts, err := r.facts(pt, service)
+	if err != nil {
+		rec.Why = "it could not be judged: " + err.Error()
+		return nil, nil
+	}
+	decision, err := r.Judge.Decide(ctx, facts)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	rec.Policy = &decision
+	r.c.State = Judged
+	if decision.Outcome == policy.Deny {
+		rec.Why = "the policy denies it: " + decision.Findings[0].Message
+		return nil, nil
+	}
+	verdicts, declined, err := v.prove(ctx, service, pt)
+	if err != nil {
+		return nil, err
+	}
+	rec.Verdicts = &verdicts
+	if declined != nil {
+		rec.Outcome, rec.Why = NotTried, declined.Why
+		r.decline(declined.Code, declined.Why, declined.Next)
+		return nil, nil
+	}
+	rec.Why = verdicts.Why
+	if !verdicts.standing() {
+		return nil, nil
+	}
+	return &attempt{patch: pt, service: service}, nil
+}
+
+// standing says whether nothing spoke against the option, be it proved or not.
+func (v *Verdicts) standing() bool {
+	for _, c := range v.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	for _, rp := range v.Replays {
+		if !rp.OK && rp.Name != "incident_base" {
+			return false
+		}
+	}
+	return v.Proved || len(v.NotProved) > 0
+}
+
+func (r *run) take(a *attempt) {
+	c, rec := r.c, &r.c.Options[a.option]
+	rec.Outcome = Chosen
+	c.Policy, c.Verdicts = rec.Policy, rec.Verdicts
+	r.chosen, r.service = a.patch, a.service
+	added, deleted := counts(a.patch.Diff)
+	c.Patch = &Patch{Patch: *a.patch, Digest: digest([]byte(a.patch.Diff)), Added: added, Deleted: deleted}
+	c.Title = patchTitle(a.patch, a.service)
+	if rec.Policy.Outcome == policy.Hold {
+		for _, f := range rec.Policy.Findings {
+			c.Holds = append(c.Holds, f.Message)
+		}
+	}
+	if !rec.Verdicts.Proved {
+		c.Holds = append(c.Holds, rec.Verdicts.Why)
+	}
+	if len(c.Holds) > 0 && c.Autonomy == Ready {
+		c.Autonomy = Draft
+	}
+	c.State = Proved
+}
+
+// owner is the service whose paths hold most of the patch's source files, the suspect's
+// service when none does.
+func (r *run) owner(p *patch.Patch) string {
+	best, most := r.result.Suspects[p.Option.Suspect].Service, 0
+	names := make([]string, 0, len(r.Settings.Services))
+	for name := range r.Settings.Services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		n := 0
+		for _, f := range p.Files {
+			if covers(r.Settings.Services[name].Paths, f.Path) {
+				n++
+			}
+		}
+		if n > most || n == most && n > 0 && name == r.result.Suspects[p.Option.Suspect].Service {
+			best, most = name, n
+		}
+	}
+	return best
+}
