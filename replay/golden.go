@@ -28,6 +28,8 @@ type Recorded struct {
 	Commit      string    `json:"commit"`
 	Env         string    `json:"env,omitempty"`
 	ToolVersion string    `json:"tool_version"`
+	// Concurrency is how many requests were in flight at most; 0 and 1 are one after another.
+	Concurrency int `json:"concurrency,omitempty"`
 }
 
 // Redaction says which rules were applied before anything was written.
@@ -123,4 +125,6 @@ type Noise struct {
 	Origin   string `json:"origin"`  // "recorded twice", "default", "person"
 	Evidence string `json:"evidence,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	// Pattern is the regular expression of the regex rule; the whole value has to match it.
+	Pattern string `json:"pattern,omitempty"`
 }
