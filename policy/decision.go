@@ -41,6 +41,8 @@ type Facts struct {
 	API       []APIChange `json:"api_changes"`
 	Tests     int         `json:"tests_added"`
 	Telemetry []string    `json:"telemetry_added"`
+	// Weakened lists checks that the patch seems to remove; see WeakenedChecks.
+	Weakened []Weakening `json:"weakened_checks"`
 	// Confidence is that of the suspect, 0..1.
 	Confidence float64 `json:"confidence"`
 }
@@ -70,4 +72,11 @@ type APIChange struct {
 	Path   string `json:"path"`
 	Symbol string `json:"symbol"`
 	Change string `json:"change"` // removed, signature
+}
+
+// Weakening is one line that refused something and that a patch takes away.
+type Weakening struct {
+	Path string `json:"path"`
+	Line int    `json:"line"` // in the old file, 1-based
+	What string `json:"what"` // kind of check, never text of the repository
 }

@@ -1,0 +1,40 @@
+# Interfaces and schemas are promises to others and are never changed.
+package remediator.rules.interface
+
+rules := {"interface.changed", "interface.schema"}
+
+findings contains finding if {
+	some change in input.api_changes
+	finding := {
+		"rule": "interface.changed",
+		"effect": "deny",
+		"path": change.path,
+		"message": sprintf("%s is public and its %s changes in %s", [change.symbol, what(change.change), change.path]),
+		"value": change.symbol,
+		"limit": 0,
+	}
+}
+
+what(change) := "presence" if {
+	change == "removed"
+} else := change
+
+schemas := [
+	`\.(proto|graphqls?|avsc|avdl|thrift|xsd|wsdl|fbs|capnp|prisma|raml|smithy)$`,
+	`(^|/)(openapi|swagger|asyncapi)[^/]*\.(ya?ml|json)$`,
+	`(^|/)schemas?(/[^/]*)*\.(sql|json|ya?ml)$`,
+]
+
+findings contains finding if {
+	some file in input.files
+	some pattern in schemas
+	regex.match(pattern, lower(file.path))
+	finding := {
+		"rule": "interface.schema",
+		"effect": "deny",
+		"path": file.path,
+		"message": sprintf("%s describes an interface or a schema, which is never changed", [file.path]),
+		"value": file.path,
+		"limit": pattern,
+	}
+}
