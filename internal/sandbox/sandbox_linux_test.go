@@ -114,7 +114,7 @@ func TestStopAsksFirst(t *testing.T) {
 		}
 		eventually(t, "the command is ready", func() bool { return strings.Contains(p.Output(), "ready") })
 		r, err := p.Stop(context.Background(), 10*time.Second)
-		if err != nil || r.Code != 0 || r.Output != "ready\nflushed\n" || r.Killed != "" {
+		if err != nil || r.Code != 0 || !strings.Contains(r.Output, "flushed") || r.Killed != "" {
 			t.Errorf("got %+v, %v", r, err)
 		}
 	})
