@@ -42,7 +42,7 @@ type desk struct {
 	tracer trace.Tracer
 	client *http.Client
 	ledger string
-	served atomic.Int32
+	served *atomic.Int32
 	stop   func()
 }
 
@@ -174,7 +174,7 @@ func (d *desk) start(otlp, ledger string) (addr string, flush func(context.Conte
 	}
 	provider := sdktrace.NewTracerProvider(options...)
 	d.tracer = provider.Tracer("desk")
-	d.ledger = ledger
+	d.ledger, d.served = ledger, new(atomic.Int32)
 	propagator := propagation.TraceContext{}
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	d.client = &http.Client{Transport: otelhttp.NewTransport(transport, otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(propagator))}
@@ -257,3 +257,43 @@ func tryRecordDesk(t *testing.T, d *desk) (*Set, []string, error) {
 	}
 	return rec.Set(ctx)
 }
+
+// deskLauncher starts one build of the desk in this process.
+type deskLauncher struct {
+	build func() *desk
+	fail  error
+	last  *desk
+}
+
+func (l *deskLauncher) Launch(ctx context.Context, launch Launch) (Instance, error) {
+	if l.fail != nil {
+		return nil, l.fail
+	}
+	ledger, ok := launch.StandIns["ledger"]
+	if !ok {
+		return nil, fmt.Errorf("no stand-in for ledger, only for %v", sortedKeys(launch.StandIns))
+	}
+	d := l.build()
+	l.last = d
+	addr, flush, err := d.start("http://"+launch.OTLP.Addr().String(), "http://"+ledger.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	return &deskInstance{addr: addr, flush: flush}, nil
+}
+
+type deskInstance struct {
+	addr  string
+	flush func(context.Context) error
+}
+
+func (i *deskInstance) Dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", i.addr)
+}
+
+func (i *deskInstance) Stop(ctx context.Context) (string, error) {
+	return "desk: listening\ndesk: bye\n", i.flush(ctx)
+}
+
+func launcher(d func() *desk) *deskLauncher { return &deskLauncher{build: d} }

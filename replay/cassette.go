@@ -1,0 +1,181 @@
+package replay
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// cassettes answer outgoing calls in a golden replay: those of each case from what was
+// recorded with it.
+type cassettes struct {
+	library *library
+
+	mu    sync.Mutex
+	cases map[telemetry.TraceID]*cassette
+}
+
+type cassette struct {
+	c     *Case
+	noise noiseIndex
+	used  []bool
+}
+
+func newCassettes(sets []*Set) *cassettes {
+	return &cassettes{library: newLibrary(sets), cases: map[telemetry.TraceID]*cassette{}}
+}
+
+// insert says that the trace is a replay of the case.
+func (cs *cassettes) insert(trace telemetry.TraceID, c *Case) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.cases[trace] = &cassette{c: c, noise: newNoiseIndex(c.Noise), used: make([]bool, len(c.Downstream))}
+}
+
+// act implements actor.
+func (cs *cassettes) act(peer string, x *tapped) play {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if x.hasContext {
+		if c := cs.cases[x.context.trace]; c != nil {
+			if d := c.best(peer, x); d != nil {
+				return playOf(d)
+			}
+			return strange(peer, x)
+		}
+	}
+	// A call without the context of a case: start-up, background work, or a client that
+	// passes no context on.
+	if d := cs.library.find(peer, x); d != nil {
+		return playOf(d)
+	}
+	return strange(peer, x)
+}
+
+// best picks the recorded call most like the request: an unused one before a used one, then
+// by path, body and query, then the earlier one.
+func (c *cassette) best(peer string, x *tapped) *Downstream {
+	req := x.request("", nil)
+	best, bestScore := -1, 0
+	for i := range c.c.Downstream {
+		d := &c.c.Downstream[i]
+		if d.Peer != peer || d.Request.Method != x.method {
+			continue
+		}
+		score := likeness(d, &req)
+		if score == 0 {
+			continue
+		}
+		if !c.used[i] {
+			score += 100
+		}
+		cmp := comparison{c: c.c, noise: c.noise, names: newAliases()}
+		if cmp.same("request.downstream", callPlace(d), requestValue(&d.Request), requestValue(&req)) {
+			score += 20
+		}
+		if score > bestScore {
+			best, bestScore = i, score
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	c.used[best] = true
+	return &c.c.Downstream[best]
+}
+
+// likeness is how alike two requests of one method are; 0 when they are of different routes.
+func likeness(d *Downstream, req *Request) int {
+	score := 0
+	switch {
+	case d.Request.Path == req.Path:
+		score = 8
+	case matchesRoute(callRoute(d), req.Path):
+		score = 1
+	default:
+		return 0
+	}
+	if d.Request.Query == req.Query {
+		score += 2
+	}
+	if slices.Equal(d.Request.Body, req.Body) {
+		score += 4
+	}
+	return score
+}
+
+
+// matchesRoute reports whether a path is an instance of a route, where {name}, :name and <name> stand for one
+// segment and a trailing {name...} or * for any number.
+func matchesRoute(route, path string) bool {
+	if route == path || route == telemetry.NormalRoute(path) {
+		return true
+	}
+	rs, ps := strings.Split(strings.Trim(route, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
+	for i, r := range rs {
+		if r == "*" || strings.HasSuffix(r, "...}") || strings.HasPrefix(r, "<path:") {
+			return true
+		}
+		if i >= len(ps) || !isPlaceholder(r) && r != ps[i] {
+			return false
+		}
+	}
+	return len(rs) == len(ps)
+}
+
+func isPlaceholder(segment string) bool {
+	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") || strings.HasPrefix(segment, ":") || strings.HasPrefix(segment, "<") && strings.HasSuffix(segment, ">")
+}
+
+// library holds every recorded outgoing call of some sets by peer and method: what the dependencies answer
+// when they are well.
+type library struct {
+	calls map[string][]*Downstream
+}
+
+func newLibrary(sets []*Set) *library {
+	l := &library{calls: map[string][]*Downstream{}}
+	for _, s := range sets {
+		for i := range s.Cases {
+			for j := range s.Cases[i].Downstream {
+				d := &s.Cases[i].Downstream[j]
+				key := d.Peer + " " + d.Request.Method
+				l.calls[key] = append(l.calls[key], d)
+			}
+		}
+	}
+	return l
+}
+
+// find returns the healthy call most like the request: a success before anything else.
+func (l *library) find(peer string, x *tapped) *Downstream {
+	req := x.request("", nil)
+	var best *Downstream
+	bestScore := 0
+	for _, d := range l.calls[peer+" "+x.method] {
+		score := likeness(d, &req)
+		if score == 0 {
+			continue
+		}
+		if d.Error == "" && d.Response.Status < 400 {
+			score += 16
+		}
+		if score > bestScore {
+			best, bestScore = d, score
+		}
+	}
+	return best
+}
+
+// peers lists every dependency the sets know.
+func (l *library) peers() []string {
+	seen := map[string]bool{}
+	for _, calls := range l.calls {
+		for _, d := range calls {
+			seen[d.Peer] = true
+		}
+	}
+	return sortedKeys(seen)
+}
