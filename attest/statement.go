@@ -14,6 +14,9 @@ import (
 // PredicateType names the predicate of remediator's in-toto statement.
 const PredicateType = "https://remediator.dev/evidence/v1"
 
+// DiffFile is the name under which a case keeps its diff.
+const DiffFile = "patch.diff"
+
 // statementType is that of in-toto's Statement v1.
 const statementType = "https://in-toto.io/Statement/v1"
 
@@ -137,16 +140,25 @@ type descriptor struct {
 
 // envelopeStatement is in-toto's Statement v1 as it is written.
 type envelopeStatement struct {
-	Type          string       `json:"_type"`
-	Subject       []descriptor `json:"subject"`
-	PredicateType string       `json:"predicateType"`
-	Predicate     Predicate    `json:"predicate"`
+	Type          string        `json:"_type"`
+	Subject       []descriptor  `json:"subject"`
+	PredicateType string        `json:"predicateType"`
+	Predicate     wirePredicate `json:"predicate"`
+}
+
+// wirePredicate is the evidence with the files that are no subjects.
+type wirePredicate struct {
+	Predicate
+	Files []Artifact `json:"files"`
 }
 
 const (
 	commitSubject = "commit"
 	treeSubject   = "tree"
-	maxArtifacts  = 500 // sigstore verifiers take 1024 subjects
+	// Verifiers of sigstore take 1024 subjects, so only files at the top of a case are
+	// subjects of their own; those in directories, such as a clone's, are listed in the predicate.
+	maxSubjects  = 500
+	maxArtifacts = 200_000
 )
 
 // encode writes the statement as canonical JSON. Subjects are the commit and its tree, by git's
@@ -156,7 +168,8 @@ func (s Statement) encode() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	w := envelopeStatement{Type: statementType, PredicateType: PredicateType, Predicate: s.Predicate}
+	w := envelopeStatement{Type: statementType, PredicateType: PredicateType,
+		Predicate: wirePredicate{Predicate: s.Predicate, Files: []Artifact{}}}
 	if s.Subject.Commit != "" {
 		w.Subject = append(w.Subject,
 			descriptor{commitSubject, map[string]string{"gitCommit": s.Subject.Commit}},
@@ -165,7 +178,14 @@ func (s Statement) encode() ([]byte, error) {
 	artifacts := slices.Clone(s.Artifacts)
 	slices.SortFunc(artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
 	for _, a := range artifacts {
+		if strings.Contains(a.Name, "/") {
+			w.Predicate.Files = append(w.Predicate.Files, a)
+			continue
+		}
 		w.Subject = append(w.Subject, descriptor{a.Name, map[string]string{"sha256": a.SHA256}})
+	}
+	if len(w.Subject) > maxSubjects {
+		return nil, fmt.Errorf("the case has more than %d files at its top", maxSubjects)
 	}
 	text, err := json.Marshal(w)
 	if err != nil {
@@ -195,7 +215,7 @@ func decodeStatement(payload []byte) (Statement, error) {
 	if w.PredicateType != PredicateType {
 		return Statement{}, fmt.Errorf("the predicate is %q, not %q", w.PredicateType, PredicateType)
 	}
-	s := Statement{Predicate: w.Predicate}
+	s := Statement{Predicate: w.Predicate.Predicate}
 	for _, d := range w.Subject {
 		if len(d.Digest) != 1 {
 			return Statement{}, fmt.Errorf("subject %q has %d digests, not one", d.Name, len(d.Digest))
@@ -210,6 +230,12 @@ func decodeStatement(payload []byte) (Statement, error) {
 		default:
 			return Statement{}, fmt.Errorf("subject %q has no digest that is understood", d.Name)
 		}
+	}
+	for _, a := range w.Predicate.Files {
+		if !strings.Contains(a.Name, "/") {
+			return Statement{}, fmt.Errorf("file %q must be a subject", a.Name)
+		}
+		s.Artifacts = append(s.Artifacts, a)
 	}
 	if err := s.check(); err != nil {
 		return Statement{}, err
@@ -228,6 +254,12 @@ func (s Statement) check() error {
 	if len(s.Artifacts) == 0 {
 		return errors.New("the statement names no file of the case")
 	}
+	if s.Predicate.Diff.SHA256 != "" && !slices.Contains(s.Artifacts, Artifact{DiffFile, s.Predicate.Diff.SHA256}) {
+		return fmt.Errorf("the digest of the diff is not that of %s", DiffFile)
+	}
+	if s.Subject.Commit != "" && s.Predicate.Diff.SHA256 == "" {
+		return errors.New("the statement is about a commit but has no digest of its diff")
+	}
 	if len(s.Artifacts) > maxArtifacts {
 		return fmt.Errorf("the statement names more than %d files", maxArtifacts)
 	}
@@ -242,9 +274,6 @@ func (s Statement) check() error {
 			return fmt.Errorf("the digest of %s is not a SHA-256 in lower-case hex", a.Name)
 		}
 		seen[a.Name] = true
-	}
-	if s.Predicate.Diff.SHA256 != "" && !isHex(s.Predicate.Diff.SHA256, 64) {
-		return errors.New("the digest of the diff is not a SHA-256 in lower-case hex")
 	}
 	return nil
 }
