@@ -1,0 +1,373 @@
+package extract
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"strconv"
+	"strings"
+
+	"github.com/remediator/remediator/codeindex/facts"
+)
+
+// golang reads Go. A file with syntax errors yields what the parser could make of it.
+func golang(path string, src []byte) *facts.File {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, src, parser.SkipObjectResolution)
+	c := newCollector("go")
+	if file == nil {
+		c.file.Broken = true
+		return c.file
+	}
+	g := &goFile{collector: c, lines: fset.File(file.FileStart), fn: facts.None}
+	c.file.Broken = err != nil
+	c.file.Package = file.Name.Name
+	c.file.Test = strings.HasSuffix(path, "_test.go")
+	for _, spec := range file.Imports {
+		target, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue
+		}
+		i := facts.Import{Path: target}
+		if spec.Name != nil {
+			i.Name = spec.Name.Name
+		}
+		c.file.Imports = append(c.file.Imports, i)
+	}
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			g.function(d)
+		case *ast.GenDecl:
+			g.declaration(d, true)
+		}
+	}
+	return c.finish()
+}
+
+type goFile struct {
+	*collector
+	lines *token.File
+	fn    int32 // the function that is being read
+}
+
+func (g *goFile) line(p token.Pos) int32 {
+	if !p.IsValid() || g.lines == nil {
+		return 0
+	}
+	return int32(g.lines.Line(p))
+}
+
+func (g *goFile) function(d *ast.FuncDecl) {
+	s := facts.Symbol{
+		Name: d.Name.Name, Kind: facts.Function, Exported: d.Name.IsExported(),
+		From: g.line(d.Pos()), To: g.line(d.End()),
+	}
+	if d.Recv != nil && len(d.Recv.List) > 0 {
+		if r := goTypeName(d.Recv.List[0].Type); r != "" {
+			s.Name, s.Kind = r+"."+s.Name, facts.Method
+		}
+	}
+	if g.file.Test {
+		s.Test = goTest(d, s)
+	}
+	g.fn = g.symbol(s)
+	if d.Body != nil {
+		g.walk(d.Body)
+	}
+	g.fn = facts.None
+}
+
+// goTest says whether a function is a test: Test, Benchmark, Fuzz and Example as the go tool knows
+// them, and methods of testify suites.
+func goTest(d *ast.FuncDecl, s facts.Symbol) string {
+	for _, prefix := range []string{"Test", "Benchmark", "Fuzz", "Example"} {
+		rest, ok := strings.CutPrefix(d.Name.Name, prefix)
+		if !ok || rest != "" && rest[0] >= 'a' && rest[0] <= 'z' {
+			continue
+		}
+		if s.Kind == facts.Method {
+			if prefix == "Test" {
+				return "testify"
+			}
+			return ""
+		}
+		if d.Name.Name == "TestMain" {
+			return ""
+		}
+		return "go test"
+	}
+	return ""
+}
+
+// goTypeName is the name of a receiver's type without pointer and type parameters.
+func goTypeName(e ast.Expr) string {
+	for {
+		switch x := e.(type) {
+		case *ast.StarExpr:
+			e = x.X
+		case *ast.ParenExpr:
+			e = x.X
+		case *ast.IndexExpr:
+			e = x.X
+		case *ast.IndexListExpr:
+			e = x.X
+		case *ast.Ident:
+			return x.Name
+		case *ast.SelectorExpr:
+			return x.Sel.Name
+		default:
+			return ""
+		}
+	}
+}
+
+func (g *goFile) declaration(d *ast.GenDecl, top bool) {
+	for _, spec := range d.Specs {
+		switch spec := spec.(type) {
+		case *ast.TypeSpec:
+			if top {
+				g.typeSpec(spec)
+			}
+		case *ast.ValueSpec:
+			for i, name := range spec.Names {
+				if top {
+					kind := facts.Variable
+					if d.Tok == token.CONST {
+						kind = facts.Constant
+					}
+					g.symbol(facts.Symbol{
+						Name: name.Name, Kind: kind, Exported: name.IsExported(),
+						From: g.line(name.Pos()), To: g.line(spec.End()),
+					})
+				}
+				if i < len(spec.Values) {
+					g.assign(name.Name, g.value(spec.Values[i]), g.fn, top)
+				}
+			}
+			if len(spec.Names) < len(spec.Values) {
+				for _, v := range spec.Values[len(spec.Names):] {
+					g.value(v)
+				}
+			}
+		}
+	}
+}
+
+func (g *goFile) typeSpec(spec *ast.TypeSpec) {
+	s := facts.Symbol{
+		Name: spec.Name.Name, Kind: facts.Type, Exported: spec.Name.IsExported(),
+		From: g.line(spec.Pos()), To: g.line(spec.End()),
+	}
+	switch t := spec.Type.(type) {
+	case *ast.InterfaceType:
+		s.Kind = facts.Interface
+	case *ast.StructType:
+		s.Kind = facts.Class
+		for _, f := range t.Fields.List {
+			if len(f.Names) == 0 {
+				if base := goTypeName(f.Type); base != "" {
+					s.Bases = append(s.Bases, base)
+				}
+			}
+		}
+	}
+	g.symbol(s)
+}
+
+// walk visits everything below a node once; expressions that matter go through value.
+func (g *goFile) walk(n ast.Node) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			g.value(n)
+			return false
+		case *ast.BasicLit, *ast.BinaryExpr:
+			g.value(n.(ast.Expr))
+			return false
+		case *ast.AssignStmt:
+			g.assignment(n)
+			return false
+		case *ast.GenDecl:
+			g.declaration(n, false)
+			return false
+		}
+		return true
+	})
+}
+
+func (g *goFile) assignment(n *ast.AssignStmt) {
+	for i, right := range n.Rhs {
+		v := g.value(right)
+		if i < len(n.Lhs) {
+			if name := goName(n.Lhs[i]); name != "" {
+				g.assign(name, v, g.fn, false)
+			}
+		}
+	}
+	for _, left := range n.Lhs {
+		if _, plain := left.(*ast.Ident); !plain {
+			g.walk(left)
+		}
+	}
+}
+
+// goName is an identifier or a dotted name, "" for anything else.
+func goName(e ast.Expr) string {
+	switch x := e.(type) {
+	case *ast.Ident:
+		return x.Name
+	case *ast.SelectorExpr:
+		if base := goName(x.X); base != "" {
+			return base + "." + x.Sel.Name
+		}
+	case *ast.ParenExpr:
+		return goName(x.X)
+	case *ast.StarExpr:
+		return goName(x.X)
+	}
+	return ""
+}
+
+func (g *goFile) value(e ast.Expr) value {
+	v := value{line: g.line(e.Pos())}
+	switch x := e.(type) {
+	case *ast.BasicLit:
+		if x.Kind != token.STRING {
+			return v
+		}
+		if s, err := strconv.Unquote(x.Value); err == nil {
+			v.kind, v.text = textual, clean(s)
+			g.text(v.text, v.line, g.fn)
+		}
+	case *ast.Ident, *ast.SelectorExpr:
+		if name := goName(e); name != "" {
+			v.kind, v.text = named, name
+			return v
+		}
+		g.walk(e.(*ast.SelectorExpr).X)
+	case *ast.ParenExpr:
+		return g.value(x.X)
+	case *ast.UnaryExpr:
+		if x.Op == token.AND {
+			return g.value(x.X)
+		}
+		g.walk(x.X)
+	case *ast.BinaryExpr:
+		left, right := g.value(x.X), g.value(x.Y)
+		if x.Op != token.ADD || left.kind != textual && right.kind != textual {
+			return v
+		}
+		v.kind, v.text = textual, concat(left.orHole(), right.orHole())
+		g.text(v.text, v.line, g.fn)
+	case *ast.FuncLit:
+		v.kind, v.to = lambda, g.line(x.End())
+		g.walk(x.Body)
+	case *ast.CompositeLit:
+		v.kind = list
+		for _, el := range x.Elts {
+			pair, ok := el.(*ast.KeyValueExpr)
+			if !ok {
+				v.elems = append(v.elems, g.value(el))
+				continue
+			}
+			field := g.value(pair.Value)
+			if name := goName(pair.Key); name != "" {
+				field.key, v.kind = name, object
+			} else if k := g.value(pair.Key); k.kind == textual {
+				field.key, v.kind = k.text, object
+			}
+			v.elems = append(v.elems, field)
+		}
+	case *ast.CallExpr:
+		return g.call(x)
+	default:
+		if e != nil {
+			g.inside(e)
+		}
+	}
+	return v
+}
+
+// inside walks the parts of an expression that has no meaning of its own here.
+func (g *goFile) inside(e ast.Expr) {
+	switch x := e.(type) {
+	case *ast.IndexExpr:
+		g.value(x.X)
+		g.value(x.Index)
+	case *ast.SliceExpr:
+		g.value(x.X)
+	case *ast.StarExpr:
+		g.value(x.X)
+	case *ast.TypeAssertExpr:
+		g.value(x.X)
+	}
+}
+
+func (g *goFile) call(x *ast.CallExpr) value {
+	made := &call{line: g.line(x.Pos()), fn: g.fn, to: g.line(x.End())}
+	v := value{kind: called, line: made.line, call: made}
+	fun := x.Fun
+	switch f := fun.(type) {
+	case *ast.IndexExpr: // an instantiated generic function
+		fun = f.X
+	case *ast.IndexListExpr:
+		fun = f.X
+	}
+	g.record(made)
+	switch f := fun.(type) {
+	case *ast.Ident, *ast.SelectorExpr:
+		made.callee = goName(fun)
+		if made.callee == "" {
+			s := f.(*ast.SelectorExpr)
+			// The line of a method in a chain is where its name stands.
+			made.line = g.line(s.Sel.Pos())
+			switch base := g.value(s.X); base.kind {
+			case called:
+				made.on = base.call
+				made.callee = base.call.callee + "()." + s.Sel.Name
+			case textual:
+				made.callee = `"".` + s.Sel.Name
+			default:
+				made.callee = "." + s.Sel.Name
+			}
+		}
+	case *ast.FuncLit:
+		g.walk(f.Body)
+	default:
+		g.inside(fun)
+	}
+	for _, a := range x.Args {
+		made.args = append(made.args, g.value(a))
+	}
+	v.text = made.callee
+	if t, ok := g.conversion(made); ok {
+		v.kind, v.text = textual, t
+		g.text(t, v.line, g.fn)
+	} else if t, ok := formatted(made); ok {
+		v.kind, v.text = textual, t
+		g.text(t, v.line, g.fn)
+	}
+	return v
+}
+
+// conversion sees through string(x) and through types with a text, such as attribute.Key("x").
+func (g *goFile) conversion(x *call) (string, bool) {
+	if x.callee == "string" && len(x.args) == 1 {
+		return x.args[0].template()
+	}
+	return "", false
+}
+
+// checkGo reports the first syntax error of a Go file.
+func checkGo(path string, src []byte) *SyntaxError {
+	_, err := parser.ParseFile(token.NewFileSet(), path, src, parser.SkipObjectResolution)
+	if err == nil {
+		return nil
+	}
+	if errs, ok := err.(scanner.ErrorList); ok && len(errs) > 0 {
+		return &SyntaxError{Path: path, Line: errs[0].Pos.Line, Column: errs[0].Pos.Column, Message: errs[0].Msg}
+	}
+	return &SyntaxError{Path: path, Line: 1, Column: 1, Message: err.Error()}
+}

@@ -1,0 +1,355 @@
+package codeindex
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/remediator/remediator/codeindex/facts"
+)
+
+// frameHits explains a stack frame, or code.* attributes: any of file, line, function, namespace.
+func (x *Index) frameHits(q *Query) []hit {
+	namespace, function := splitFunction(q.Namespace, q.Function)
+	if q.File == "" {
+		return x.functionHits(namespace, function)
+	}
+	files, share := x.filesLike(q.File, namespace)
+	if len(files) == 0 {
+		if function == "" {
+			return nil
+		}
+		out := x.functionHits(namespace, function)
+		for i := range out {
+			out[i].score *= 0.8
+			out[i].reason += fmt.Sprintf("; no file %s in the repository", short(q.File))
+		}
+		return out
+	}
+	var out []hit
+	for _, i := range files {
+		f := x.entries[i].facts()
+		at := int32(facts.None)
+		if q.Line > 0 {
+			at = enclosing(f, int32(q.Line))
+		}
+		base := 0.75 + 0.22*share
+		switch {
+		case function == "" && q.Line > 0:
+			out = append(out, hit{ref{i, at}, int32(q.Line), base, fmt.Sprintf("stack frame %s:%d", path.Base(q.File), q.Line)})
+		case function == "":
+			out = append(out, hit{ref{i, facts.None}, 1, 0.4 * base, "file of the frame"})
+		case at != facts.None && lastName(f.Symbols[at].Name) == function,
+			at != facts.None && (anonymous(function) || f.Symbols[at].Kind == facts.Closure):
+			out = append(out, hit{ref{i, at}, int32(q.Line), base + 0.02, fmt.Sprintf("stack frame %s at %s:%d", function, path.Base(q.File), q.Line)})
+		default:
+			// The line does not belong to the function: the deployed commit was another one.
+			found := false
+			for n := range f.Symbols {
+				s := &f.Symbols[n]
+				if s.Kind.Callable() && lastName(s.Name) == function {
+					found = true
+					why := fmt.Sprintf("function %s of the frame's file", function)
+					score := 0.9 * base
+					if q.Line > 0 {
+						why += fmt.Sprintf("; line %d is elsewhere by now", q.Line)
+						score = 0.8 * base
+					}
+					out = append(out, hit{ref{i, int32(n)}, s.From, score, why})
+				}
+			}
+			if !found && q.Line > 0 && at != facts.None {
+				out = append(out, hit{ref{i, at}, int32(q.Line), 0.7 * base, fmt.Sprintf("line %d of the frame's file; no function %s there", q.Line, short(function))})
+			}
+		}
+	}
+	return out
+}
+
+func anonymous(function string) bool {
+	return function == "" || strings.HasPrefix(function, "<") || strings.HasPrefix(function, "lambda$") || function == "anonymous"
+}
+
+// filesLike finds the files with the longest common end of path, comparing whole elements; share is
+// how much of the shorter path agrees.
+func (x *Index) filesLike(name, namespace string) (files []int, share float64) {
+	name = strings.ReplaceAll(name, "\\", "/")
+	name = strings.TrimPrefix(name, "file://")
+	name = path.Clean(strings.TrimPrefix(name, "webpack:///"))
+	base := path.Base(name)
+	if strings.HasSuffix(base, ".pyc") {
+		base = strings.TrimSuffix(base, "c")
+	}
+	best := 0
+	for i, e := range x.entries {
+		if !strings.HasSuffix(e.path, base) || path.Base(e.path) != base {
+			continue
+		}
+		n := sharedTail(e.path, name)
+		// A Java frame has the file's base name only; the class says which directory.
+		if n == 1 && namespace != "" {
+			if f := e.facts(); f.Package != "" && namespaceFits(namespace, f.Package, "") > 0 {
+				n++
+			}
+		}
+		if n > best {
+			best, files = n, nil
+		}
+		if n == best {
+			files = append(files, i)
+		}
+	}
+	if best == 0 {
+		return nil, 0
+	}
+	shortest := strings.Count(name, "/") + 1
+	for _, i := range files {
+		shortest = min(shortest, strings.Count(x.entries[i].path, "/")+1)
+	}
+	return files, float64(min(best, shortest)) / float64(shortest)
+}
+
+// splitFunction separates what runtimes write in front of a function's name:
+//
+//	github.com/acme/shop/payments.(*Client).Charge.func1   Go
+//	com.acme.shop.PaymentService$Inner.lambda$charge$0     Java
+//	OrderService.create, Object.<anonymous>, async charge  JavaScript
+//	shop.payments.Client.charge, Client.charge.<locals>.f  Python
+func splitFunction(namespace, function string) (ns, fn string) {
+	function = strings.TrimSpace(function)
+	for _, prefix := range []string{"async ", "new ", "bound ", "static "} {
+		function = strings.TrimPrefix(function, prefix)
+	}
+	if i := strings.IndexByte(function, '['); i > 0 { // type arguments, [as alias]
+		if j := strings.LastIndexByte(function, ']'); j > i {
+			function = strings.TrimSpace(function[:i] + function[j+1:])
+		}
+	}
+	if strings.HasSuffix(function, ")") && !strings.Contains(function, "(*") {
+		function = function[:strings.IndexByte(function, '(')]
+	}
+	// Go: everything up to the last slash is the import path; dots in it are escaped.
+	dir := ""
+	if i := strings.LastIndexByte(function, '/'); i >= 0 {
+		dir, function = function[:i+1], function[i+1:]
+	}
+	function = strings.NewReplacer("(*", "", "(", "", ")", "", "-fm", "", "::", ".", "#", ".", "%2e", ".", ".<locals>", "", "<locals>.", "").Replace(function)
+	parts := strings.Split(function, ".")
+	// Closures belong to the function they are written in.
+	for len(parts) > 1 {
+		end := parts[len(parts)-1]
+		if end == "" || strings.HasPrefix(end, "func") && strings.Trim(end[4:], "0123456789") == "" || strings.HasPrefix(end, "gowrap") ||
+			strings.Trim(end, "0123456789") == "" || end == "<lambda>" || end == "<genexpr>" || end == "<listcomp>" {
+			parts = parts[:len(parts)-1]
+			continue
+		}
+		break
+	}
+	fn = parts[len(parts)-1]
+	if rest, ok := strings.CutPrefix(fn, "lambda$"); ok { // lambda$charge$0
+		if name, _, ok := strings.Cut(rest, "$"); ok {
+			fn = name
+		}
+	}
+	if len(parts) > 1 {
+		ns = dir + strings.Join(parts[:len(parts)-1], ".")
+	} else {
+		ns = strings.TrimSuffix(dir, "/")
+	}
+	if fn == "<init>" || fn == "constructor" { // a constructor is called like its class
+		if i := strings.LastIndexAny(ns+namespace, ".$"); i >= 0 {
+			fn = (ns + namespace)[i+1:]
+		}
+	}
+	if namespace != "" {
+		namespace = strings.NewReplacer("(*", "", "(", "", ")", "", "::", ".", "*", "").Replace(namespace)
+		if ns == "" || strings.HasSuffix(namespace, ns) {
+			ns = namespace
+		} else if !strings.Contains(ns, namespace) {
+			ns = namespace + "." + ns
+		}
+	}
+	return strings.ReplaceAll(ns, "$", "."), fn
+}
+
+// functionHits finds functions by name, and by what is known of their type and package. Without a
+// function it finds the type.
+func (x *Index) functionHits(namespace, function string) []hit {
+	if function == "" {
+		return x.typeHits(namespace)
+	}
+	var out []hit
+	for _, r := range x.named(function) {
+		e := x.entries[r.entry]
+		f := e.facts()
+		s := &f.Symbols[r.symbol]
+		if !s.Kind.Callable() {
+			continue
+		}
+		score, how := 0.5, fmt.Sprintf("function named %s", function)
+		if namespace != "" {
+			fit := x.fits(namespace, e.path, f, owner(s.Name))
+			if fit == 0 {
+				continue
+			}
+			score, how = 0.5+0.42*fit, fmt.Sprintf("function %s of %s", function, short(namespace))
+		}
+		out = append(out, hit{r, s.From, score, how})
+	}
+	return out
+}
+
+// fits says how well a namespace agrees with a type in a file, 0..1.
+func (x *Index) fits(namespace, file string, f *facts.File, typ string) float64 {
+	switch f.Language {
+	case "java":
+		return namespaceFits(namespace, f.Package, typ)
+	case "go":
+		dir := path.Dir(file)
+		pkg := namespace
+		if i := strings.LastIndexByte(pkg, '/'); i >= 0 {
+			rest := pkg[i+1:]
+			name, t, has := strings.Cut(rest, ".")
+			if has && t != "" && t != typ {
+				return 0
+			}
+			if sharedTail(pkg[:i]+"/"+name, dir) > 0 || f.Package == name {
+				return 0.6 + 0.4*min(1, float64(sharedTail(pkg[:i]+"/"+name, dir))/2)
+			}
+			return 0
+		}
+		// "payments.Client", "Client", "main"
+		if pkg == f.Package && typ == "" || pkg == f.Package+"."+typ || pkg == typ {
+			return 0.9
+		}
+		if pkg == f.Package { // the type is not known
+			return 0.6
+		}
+		return 0
+	case "python":
+		full := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(file, ".py"), "/__init__"), "/", ".")
+		if typ != "" {
+			full += "." + typ
+		}
+		if namespace == typ {
+			return 0.85
+		}
+		if n := sharedTail(strings.ReplaceAll(full, ".", "/"), strings.ReplaceAll(namespace, ".", "/")); n > 0 {
+			return 0.6 + 0.4*min(1, float64(n)/float64(strings.Count(namespace, ".")+1))
+		}
+		if strings.HasSuffix("."+strings.TrimSuffix(full, "."+typ), "."+namespace) {
+			return 0.6
+		}
+		return 0
+	}
+	if lastName(namespace) == lastName(typ) || strings.Contains(file, namespace) {
+		return 0.85
+	}
+	switch namespace {
+	case "Object", "Module", "exports", "module.exports", "Function":
+		return 0.5
+	}
+	return 0
+}
+
+// namespaceFits compares a qualified class name as loggers write it with package and class. Packages
+// may be abbreviated to any of their beginnings: f.m.s.BasicServiceImpl. typ is "" when only the
+// package is of interest.
+func namespaceFits(namespace, pkg, typ string) float64 {
+	ns := strings.Split(namespace, ".")
+	have := strings.Split(pkg, ".")
+	if pkg == "" {
+		have = nil
+	}
+	if typ == "" {
+		// The namespace ends in a class that is not compared.
+		if len(ns) > len(have) {
+			ns = ns[:len(have)]
+		}
+		return abbreviated(ns, have)
+	}
+	types := strings.Split(typ, ".")
+	for cut := 0; cut < len(types) && cut < 3; cut++ { // inner classes may be left out
+		t := types[:len(types)-cut]
+		if len(ns) < len(t) || !equal(ns[len(ns)-len(t):], t) {
+			if len(ns) >= 1 && cut == 0 && len(t) > 1 && ns[len(ns)-1] == t[len(t)-1] {
+				return 0.6
+			}
+			continue
+		}
+		rest := ns[:len(ns)-len(t)]
+		if len(rest) == 0 {
+			return 0.85
+		}
+		if a := abbreviated(rest, have); a > 0 {
+			return a
+		}
+	}
+	return 0
+}
+
+// abbreviated compares packages element by element; 1 when all are written out.
+func abbreviated(short, full []string) float64 {
+	if len(short) == 0 || len(short) > len(full) {
+		return 0
+	}
+	full = full[len(full)-len(short):]
+	score := 1.0
+	for i := range short {
+		switch {
+		case short[i] == full[i]:
+		case short[i] != "" && strings.HasPrefix(full[i], short[i]):
+			score = 0.95
+		default:
+			return 0
+		}
+	}
+	return score
+}
+
+func equal(a, b []string) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// typeHits finds a class, type or module by a logger's name or a code.namespace.
+func (x *Index) typeHits(namespace string) []hit {
+	if namespace == "" {
+		return nil
+	}
+	namespace = strings.ReplaceAll(namespace, "$", ".")
+	name := lastName(namespace[strings.LastIndexByte(namespace, '/')+1:])
+	var out []hit
+	for _, r := range x.named(name) {
+		e := x.entries[r.entry]
+		f := e.facts()
+		s := &f.Symbols[r.symbol]
+		if s.Kind != facts.Class && s.Kind != facts.Interface && s.Kind != facts.Type {
+			continue
+		}
+		fit := 0.85
+		if f.Language == "java" {
+			fit = namespaceFits(namespace, f.Package, s.Name)
+		}
+		if fit == 0 {
+			continue
+		}
+		out = append(out, hit{r, s.From, 0.3 + 0.35*fit, fmt.Sprintf("type %s", short(namespace))})
+	}
+	if len(out) > 0 {
+		return out
+	}
+	// A Python module or a Go package.
+	slashed := strings.ReplaceAll(namespace, ".", "/")
+	for i, e := range x.entries {
+		stem := strings.TrimSuffix(strings.TrimSuffix(e.path, path.Ext(e.path)), "/__init__")
+		if strings.HasSuffix("/"+stem, "/"+slashed) {
+			out = append(out, hit{ref{i, facts.None}, 1, 0.35, fmt.Sprintf("module %s", short(namespace))})
+		}
+	}
+	return out
+}
