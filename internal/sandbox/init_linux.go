@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,6 +57,9 @@ func supervise() error {
 		return err
 	}
 	unix.Close(setupFD)
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	// When the whole machine runs out of memory the candidate goes first. Not fatal: it protects
 	// others, and some containers hide the file.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o644)
@@ -72,8 +76,7 @@ func supervise() error {
 	}
 	// The command may send signals to its ancestors. They are caught and dropped: ignored ones would be
 	// ignored by the command as well, which could then not be asked to stop.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGABRT,
-		unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1))
 	unix.CloseOnExec(controlFD)
 	ctl, err := newControl(controlFD)
 	if err != nil {
@@ -82,6 +85,26 @@ func supervise() error {
 	v := &supervisor{setup: s, control: ctl}
 	if err := v.run(); err != nil {
 		return ctl.send(message{Kind: kindFailed, Error: err.Error()})
+	}
+	return nil
+}
+
+// closeInherited closes what the tool was started with and Go hands on unknowingly: a directory that some
+// shell left open would lead out of the fence.
+func closeInherited() error {
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("find inherited descriptors: %w", err)
+	}
+	for _, name := range names {
+		fd, err := strconv.Atoi(name.Name())
+		if err != nil || fd <= setupFD {
+			continue
+		}
+		// What this process opened itself is closed on exec.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
 	}
 	return nil
 }
@@ -198,6 +221,8 @@ func (v *supervisor) limit() error {
 	}{
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_FSIZE, uint64(v.setup.FileSize)},
+		// Each pipe and socket holds memory of the kernel's that no watcher sees.
+		{unix.RLIMIT_NOFILE, 1 << 16},
 		// A backstop for when the watcher gets no time. It counts address space that Go and
 		// Java reserve and never touch, so it cannot be the limit itself.
 		{unix.RLIMIT_DATA, 2*uint64(v.setup.Memory) + 1<<30},

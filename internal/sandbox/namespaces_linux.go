@@ -30,6 +30,9 @@ func enterNamespaces() error {
 	if err != nil {
 		return err
 	}
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("bring the loopback up: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ func (v *supervisor) watch() {
 	if v.setup.Fence == FenceNone {
 		pace = watchHost
 	}
+	shared := machineShmem()
 	for range time.Tick(pace) {
 		var pids []int
 		if v.setup.Fence == FenceNone {
@@ -40,8 +42,9 @@ func (v *supervisor) watch() {
 			tasks += u.threads
 			memory += u.memory
 		}
-		if v.setup.Fence != FenceNone {
-			memory += held("/tmp") + held("/dev/shm")
+		memory += v.tmpfs()
+		if machineShmem() > shared+v.setup.Memory/4 {
+			memory += unmapped(pids)
 		}
 		switch {
 		case tasks > v.setup.Processes:
@@ -65,8 +68,51 @@ func (v *supervisor) proportional(pids []int) int64 {
 		}
 		sum += usageOf(pid).memory // gone, or hidden by the process itself
 	}
-	if v.setup.Fence != FenceNone {
-		sum += held("/tmp") + held("/dev/shm")
+	return sum + v.tmpfs() + unmapped(pids)
+}
+
+// tmpfs is what the tree keeps in its private file systems.
+func (v *supervisor) tmpfs() int64 {
+	if v.setup.Fence == FenceNone {
+		return 0 // the machine's own; not the tree's alone
+	}
+	return held("/tmp") + held("/dev/shm")
+}
+
+// machineShmem is the shared memory of the whole machine. It is read to know when to look for memory
+// that belongs to no address space.
+func machineShmem() int64 {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	n, _ := statusBytes(data, "Shmem:")
+	return n
+}
+
+// unmapped is memory in files without a name (memfd_create(2)), which can be filled without being mapped
+// and then is part of no process's resident set. Each file counts once.
+func unmapped(pids []int) int64 {
+	seen := map[uint64]bool{}
+	var sum int64
+	for _, pid := range pids {
+		dir, err := os.Open(procPath(pid, "fd"))
+		if err != nil {
+			continue
+		}
+		names, _ := dir.Readdirnames(-1)
+		dir.Close()
+		for _, name := range names {
+			path := procPath(pid, "fd/"+name)
+			if target, err := os.Readlink(path); err != nil || !strings.HasPrefix(target, "/memfd:") {
+				continue
+			}
+			var st unix.Stat_t
+			if err := unix.Stat(path, &st); err == nil && !seen[st.Ino] {
+				seen[st.Ino] = true
+				sum += st.Blocks * 512
+			}
+		}
 	}
 	return sum
 }
