@@ -26,6 +26,8 @@ type play struct {
 	route string
 	// unknown says that nothing recorded resembles the request.
 	unknown bool
+	// after is called when the call is over; may be nil.
+	after func()
 }
 
 // actor decides what a dependency answers.
@@ -114,6 +116,9 @@ func (s *stage) handler(peer string) http.Handler {
 			return // the caller went away while sending
 		}
 		p := s.actor.act(peer, &x)
+		if p.after != nil {
+			defer p.after()
+		}
 		s.perform(r.Context(), w, &x, p)
 		x.latency = s.now().Sub(x.start)
 		s.mu.Lock()

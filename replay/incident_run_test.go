@@ -1,0 +1,123 @@
+package replay
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// shedding is a plan in which the ledger refuses every call for a moment. The recorded service tried three
+// times in a row, so each request in the moment shows as three failures.
+func shedding(from, to, length time.Duration) IncidentPlan {
+	p := IncidentPlan{Service: "desk", Operation: "POST /entries", Behaviour: map[string]Behaviour{}, Symptom: Threshold{Kind: "errors", Value: 0.08, Recorded: 0.4, Healthy: 0.005}}
+	var calls []RecordedCall
+	for at := time.Duration(0); at < length; at += 20 * time.Millisecond {
+		failed := at >= from && at < to
+		p.Arrivals = append(p.Arrivals, Arrival{Offset: at, Route: "POST /entries", Failed: failed})
+		call := RecordedCall{Offset: at, Method: "POST", Route: "/bookings", Status: 200, Latency: 3 * time.Millisecond}
+		if failed {
+			call.Status, call.Latency = 503, time.Millisecond
+			for n := range 3 {
+				call.Offset = at + time.Duration(n)*time.Millisecond
+				calls = append(calls, call)
+			}
+			continue
+		}
+		calls = append(calls, call)
+	}
+	p.Behaviour["ledger"] = Behaviour{Calls: calls}
+	return p
+}
+
+// patient waits out a moment: exponential backoff.
+func patient() *desk {
+	return &desk{retries: 5, pause: func(n int) time.Duration { return 25 * time.Millisecond << n }}
+}
+
+func TestIncidentShowsWithoutBackoffAndNotWithIt(t *testing.T) {
+	set := recordDesk(t)
+	plan := shedding(300*time.Millisecond, 700*time.Millisecond, 1100*time.Millisecond)
+	tests := []struct {
+		name  string
+		build func() *desk
+		want  Outcome
+	}{
+		{"retries at once", func() *desk { return &desk{retries: 2} }, Red},
+		{"retries more often at once", func() *desk { return &desk{retries: 8} }, Red},
+		{"backs off", patient, Green},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v, run, err := Incident(t.Context(), launcher(tt.build), plan, []*Set{set}, quick())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Outcome != tt.want {
+				t.Fatalf("%s: %s\n%+v", v.Outcome, v.Why, v.Incident)
+			}
+			m := v.Incident
+			if m.Requests != len(plan.Arrivals) || m.Threshold != 0.08 || m.P95 <= 0 || m.PeakPerSec <= 0 || run.Calls != m.Downstream {
+				t.Errorf("measured %+v, run calls %d", m, run.Calls)
+			}
+			if m.Exemplar == nil || len(m.Exemplar.Spans) < 3 || m.Exemplar.Spans[0].Depth != 0 || m.Exemplar.Spans[0].Service != "desk" {
+				t.Errorf("exemplar %+v", m.Exemplar)
+			}
+			if tt.want == Red && m.ErrorRatio < 0.3 {
+				t.Errorf("20 of 55 requests fall into the moment, but only %.2f failed", m.ErrorRatio)
+			}
+		})
+	}
+}
+
+func TestIncidentOfHangingCallsNeedsADeadline(t *testing.T) {
+	set := recordDesk(t)
+	plan := IncidentPlan{Service: "desk", Symptom: Threshold{Kind: "latency", Value: 0.2, Recorded: 0.8, Healthy: 0.004}, Behaviour: map[string]Behaviour{}}
+	var calls []RecordedCall
+	for at := time.Duration(0); at < 600*time.Millisecond; at += 20 * time.Millisecond {
+		plan.Arrivals = append(plan.Arrivals, Arrival{Offset: at, Route: "POST /entries"})
+		calls = append(calls, RecordedCall{Offset: at, Method: "POST", Route: "/bookings", Status: 200, Latency: 800 * time.Millisecond})
+	}
+	plan.Behaviour["ledger"] = Behaviour{Calls: calls}
+	for _, tt := range []struct {
+		name    string
+		timeout time.Duration
+		want    Outcome
+	}{{"without", 0, Red}, {"with", 50 * time.Millisecond, Green}} {
+		t.Run(tt.name, func(t *testing.T) {
+			v, _, err := Incident(t.Context(), launcher(func() *desk { return &desk{timeout: tt.timeout} }), plan, []*Set{set}, quick())
+			if err != nil || v.Outcome != tt.want {
+				t.Fatalf("%v %s: %s", err, v.Outcome, v.Why)
+			}
+		})
+	}
+}
+
+func TestIncidentIsBrokenWhenItCannotBeJudged(t *testing.T) {
+	set := recordDesk(t)
+	plan := shedding(100*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond)
+	t.Run("no golden case", func(t *testing.T) {
+		p := plan
+		p.Arrivals = []Arrival{{Route: "DELETE /nothing"}}
+		v, _, err := Incident(t.Context(), launcher(patient), p, []*Set{set}, quick())
+		if err != nil || v.Outcome != Broken || !strings.Contains(v.Why, "DELETE /nothing (1 requests); record one") {
+			t.Fatalf("%v %s: %s", err, v.Outcome, v.Why)
+		}
+	})
+	t.Run("unknown calls", func(t *testing.T) {
+		bare := *set
+		bare.Cases = append([]Case(nil), set.Cases...)
+		for i := range bare.Cases {
+			bare.Cases[i].Downstream = nil
+		}
+		v, _, err := Incident(t.Context(), launcher(patient), plan, []*Set{&bare}, quick())
+		if err != nil || v.Outcome != Broken {
+			t.Fatalf("%v %s: %s", err, v.Outcome, v.Why)
+		}
+	})
+	t.Run("crashes midway", func(t *testing.T) {
+		v, _, err := Incident(t.Context(), launcher(func() *desk { return &desk{crashAt: 5} }), plan, []*Set{set}, quick())
+		if err != nil || v.Outcome != Broken || !strings.Contains(v.Why, "stopped accepting connections") {
+			t.Fatalf("%v %s: %s", err, v.Outcome, v.Why)
+		}
+	})
+}
