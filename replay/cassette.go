@@ -106,7 +106,6 @@ func likeness(d *Downstream, req *Request) int {
 	return score
 }
 
-
 // matchesRoute reports whether a path is an instance of a route, where {name}, :name and <name> stand for one
 // segment and a trailing {name...} or * for any number.
 func matchesRoute(route, path string) bool {

@@ -138,4 +138,5 @@ type Threshold struct {
 	Value float64 // error ratio 0..1, or seconds at the 95th percentile
 	// Recorded and Healthy are the measured values the threshold lies between.
 	Recorded, Healthy float64
+	Why               string // how Value follows from them
 }

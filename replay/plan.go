@@ -1,0 +1,413 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// PlanOptions bound an incident plan and translate names.
+type PlanOptions struct {
+	// Operation is the failing one ("POST /orders" or a route); "" finds the worst.
+	Operation string
+	// Kind is the symptom, "errors" or "latency"; "" finds out.
+	Kind string
+	// Peers maps names of dependencies in telemetry (peer.service, server.address, service.name) to those of the
+	// configuration. A name that is not in it stands for itself.
+	Peers map[string]string
+	// Dependencies are the configured names; calls to anything else are left out. Empty keeps all.
+	Dependencies []string
+	// MaxWindow and MaxRequests bound the replay (0: 8 s and 400 requests).
+	MaxWindow   time.Duration
+	MaxRequests int
+}
+
+// lead is how much of the time before the first failure is replayed, so that the service is warm and its
+// pools are filled when the incident begins.
+const lead = 500 * time.Millisecond
+
+// PlanIncident makes the plan of an incident from its telemetry: the requests the service received on the failing
+// operation become arrivals, the calls it made become the behaviour of its dependencies. The plan covers the worst
+// stretch only, so that replaying two builds stays quick. The baseline may be empty; then health
+// is estimated from the better part of the incident.
+func PlanIncident(incident, baseline telemetry.Dataset, service string, opts PlanOptions) (IncidentPlan, error) {
+	setDefault(&opts.MaxWindow, 8*time.Second)
+	setDefault(&opts.MaxRequests, 400)
+	entries := entriesOf(incident.Spans, service)
+	if len(entries) == 0 {
+		return IncidentPlan{}, fmt.Errorf("the incident's telemetry has no server span of %s, so what it received is not known (services there: %s)", service, strings.Join(servicesOf(incident.Spans), ", "))
+	}
+	operation, err := pickOperation(entries, entriesOf(baseline.Spans, service), opts.Operation)
+	if err != nil {
+		return IncidentPlan{}, err
+	}
+	recorded := ofOperation(entries, operation)
+	healthy := ofOperation(entriesOf(baseline.Spans, service), operation)
+	kind := opts.Kind
+	if kind == "" {
+		kind = pickKind(recorded, healthy)
+	}
+	from, to := worstWindow(recorded, kind, opts.MaxWindow, opts.MaxRequests)
+	window := within(recorded, from, to)
+	plan := IncidentPlan{Service: service, Operation: operation, Behaviour: map[string]Behaviour{}}
+	for _, e := range window {
+		plan.Arrivals = append(plan.Arrivals, Arrival{Offset: time.Duration(e.span.Start - from), Route: operation, Trace: e.span.Trace.String(), Failed: e.failed})
+	}
+	plan.Symptom = threshold(kind, window, recorded, healthy)
+	if plan.Symptom.Recorded <= plan.Symptom.Healthy {
+		return plan, fmt.Errorf("%s of %s is not worse in the incident (%.4g) than in health (%.4g) by %s, so there is nothing to reproduce", operation, service, plan.Symptom.Recorded, plan.Symptom.Healthy, kind)
+	}
+	for _, c := range outgoing(incident.Spans, service, from, to, &opts) {
+		b := plan.Behaviour[c.peer]
+		b.Calls = append(b.Calls, c.call)
+		plan.Behaviour[c.peer] = b
+	}
+	for _, peer := range sortedKeys(plan.Behaviour) {
+		calls := plan.Behaviour[peer].Calls
+		sort.SliceStable(calls, func(i, j int) bool { return calls[i].Offset < calls[j].Offset })
+	}
+	return plan, nil
+}
+
+// entry is one request the service received.
+type entry struct {
+	span      *telemetry.Span
+	operation string
+	failed    bool
+}
+
+// entriesOf lists the HTTP requests a service received, by time.
+func entriesOf(spans []telemetry.Span, service string) []entry {
+	var out []entry
+	for i := range spans {
+		s := &spans[i]
+		if s.Kind != telemetry.KindServer || s.Resource.Service != service || s.Attrs.Get(telemetry.AttrHTTPMethod) == "" {
+			continue
+		}
+		out = append(out, entry{span: s, operation: operationOf(s), failed: failedEntry(s)})
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].span.Start < out[j].span.Start })
+	return out
+}
+
+// operationOf is method and route. A route beats a path.
+func operationOf(s *telemetry.Span) string {
+	return s.Attrs.Get(telemetry.AttrHTTPMethod) + " " + s.Route()
+}
+
+// failedEntry counts server errors only: a refusal (4xx) is a correct answer.
+func failedEntry(s *telemetry.Span) bool {
+	if status := s.HTTPStatus(); status > 0 {
+		return status >= 500
+	}
+	return s.Status == telemetry.StatusError
+}
+
+func ofOperation(entries []entry, operation string) []entry {
+	var out []entry
+	for _, e := range entries {
+		if e.operation == operation {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func within(entries []entry, from, to int64) []entry {
+	var out []entry
+	for _, e := range entries {
+		if e.span.Start >= from && e.span.Start < to {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func servicesOf(spans []telemetry.Span) []string {
+	seen := map[string]bool{}
+	for i := range spans {
+		seen[spans[i].Resource.Service] = true
+	}
+	names := sortedKeys(seen)
+	if len(names) > 10 {
+		names = append(names[:10], "…")
+	}
+	return names
+}
+
+// pickOperation finds the operation by name, or the one that got worse most.
+func pickOperation(incident, baseline []entry, wanted string) (string, error) {
+	byName := map[string][]entry{}
+	for _, e := range incident {
+		byName[e.operation] = append(byName[e.operation], e)
+	}
+	if wanted != "" {
+		for _, name := range sortedKeys(byName) {
+			_, route, _ := strings.Cut(name, " ")
+			if name == wanted || route == wanted {
+				return name, nil
+			}
+		}
+		for _, e := range incident {
+			if e.span.Name == wanted {
+				return e.operation, nil
+			}
+		}
+		return "", fmt.Errorf("the service received no %q in the incident (it received %s)", clip(wanted, 60), clip(strings.Join(sortedKeys(byName), ", "), 300))
+	}
+	best, worst := "", math.Inf(-1)
+	for _, name := range sortedKeys(byName) {
+		before := ofOperation(baseline, name)
+		harm := float64(len(byName[name])) * (errorRatio(byName[name]) - errorRatio(before))
+		if harm <= 0 && len(before) > 0 {
+			// Without failures the one whose tail grew most, far below any failure.
+			harm = 1e-6 * (p95(byName[name]) / math.Max(p95(before), 1e-6))
+		}
+		if harm > worst {
+			best, worst = name, harm
+		}
+	}
+	if best == "" {
+		return "", errors.New("no operation of the service was called in the incident")
+	}
+	return best, nil
+}
+
+// pickKind prefers errors: a request that fails is worse than one that is slow, and many failures are fast.
+func pickKind(incident, baseline []entry) string {
+	rec, base := errorRatio(incident), errorRatio(baseline)
+	// Twice the healthy ratio and at least two failures in a hundred: below that a window of
+	// some hundred requests cannot tell failures from chance.
+	if rec >= 2*base && rec >= base+0.02 {
+		return "errors"
+	}
+	return "latency"
+}
+
+func errorRatio(entries []entry) float64 {
+	if len(entries) == 0 {
+		return 0
+	}
+	n := 0
+	for _, e := range entries {
+		if e.failed {
+			n++
+		}
+	}
+	return float64(n) / float64(len(entries))
+}
+
+func p95(entries []entry) float64 { return tail(entries, 0.95) }
+
+func tail(entries []entry, q float64) float64 {
+	values := make([]time.Duration, len(entries))
+	for i, e := range entries {
+		values[i] = e.span.Duration
+	}
+	return quantile(values, q).Seconds()
+}
+
+// worstWindow finds the stretch with the most harm: failures, or time beyond the median. Of
+// equally bad ones the first.
+func worstWindow(entries []entry, kind string, length time.Duration, requests int) (from, to int64) {
+	median := tail(entries, 0.5)
+	harm := make([]float64, len(entries))
+	for i, e := range entries {
+		switch {
+		case kind == "errors" && e.failed:
+			harm[i] = 1
+		case kind == "latency":
+			harm[i] = math.Max(0, e.span.Duration.Seconds()-median)
+		}
+	}
+	last := func(i int) int { // exclusive end of the window that starts at i
+		j := i
+		for j < len(entries) && j-i < requests && entries[j].span.Start < entries[i].span.Start+int64(length) {
+			j++
+		}
+		return j
+	}
+	bestFrom, bestTo, most, sum := 0, last(0), -1.0, 0.0
+	j := 0
+	for i := range entries {
+		for end := last(i); j < end; j++ {
+			sum += harm[j]
+		}
+		if sum > most+1e-9 {
+			bestFrom, bestTo, most = i, j, sum
+		}
+		sum -= harm[i]
+	}
+	// Quiet requests at the beginning beyond the lead and at the end beyond as much only cost time.
+	first, final := bestFrom, bestTo-1
+	for first < final && harm[first] == 0 {
+		first++
+	}
+	for final > first && harm[final] == 0 {
+		final--
+	}
+	begin := max(entries[bestFrom].span.Start, entries[first].span.Start-int64(lead))
+	end := min(entries[bestTo-1].span.Start, entries[final].span.Start+int64(2*lead)) + 1
+	// Room at the front, if the window has some: the lead belongs to the incident.
+	if room := int64(length) - (end - begin); begin == entries[bestFrom].span.Start && room > 0 && bestTo-bestFrom < requests {
+		begin = max(entries[0].span.Start, entries[first].span.Start-min(room, int64(lead)))
+	}
+	return begin, end
+}
+
+// threshold lies between health and incident at their geometric mean: a build has to be nearer to health by
+// factors. Health without a single failure is taken as half a failure in the requests that were seen (the
+// usual continuity correction), since no count proves a rate of zero.
+func threshold(kind string, window, incident, baseline []entry) Threshold {
+	t := Threshold{Kind: kind}
+	if kind == "errors" {
+		t.Recorded = errorRatio(window)
+		t.Healthy = math.Max(errorRatio(baseline), 0.5/float64(max(len(baseline), 100)+1))
+		t.Why = fmt.Sprintf("geometric mean of the failing share in the replayed stretch (%.2f %% of %d) and in health (%.2f %% of %d)", 100*t.Recorded, len(window), 100*t.Healthy, len(baseline))
+	} else {
+		t.Recorded = p95(window)
+		t.Healthy = p95(baseline)
+		what := fmt.Sprintf("of %d requests in health", len(baseline))
+		if len(baseline) == 0 {
+			t.Healthy = tail(incident, 0.25)
+			what = "estimated by the fastest quarter of the incident, for want of a healthy window"
+		}
+		// Machines differ: below this a threshold would measure the scheduler.
+		const floor = 0.005
+		t.Healthy = math.Max(t.Healthy, floor)
+		t.Why = fmt.Sprintf("geometric mean of the 95th percentile in the replayed stretch (%.4g s) and %.4g s, %s", t.Recorded, t.Healthy, what)
+	}
+	t.Value = math.Sqrt(t.Recorded * t.Healthy)
+	return t
+}
+
+type outgoingCall struct {
+	peer string
+	call RecordedCall
+}
+
+// outgoing lists the calls the service made in the window and a little beyond: calls of its last requests come
+// after them.
+func outgoing(spans []telemetry.Span, service string, from, to int64, opts *PlanOptions) []outgoingCall {
+	byID := make(map[telemetry.SpanID]*telemetry.Span, len(spans))
+	callee := map[telemetry.SpanID]*telemetry.Span{} // server span by its parent
+	for i := range spans {
+		s := &spans[i]
+		byID[s.ID] = s
+		if s.Kind == telemetry.KindServer {
+			callee[s.Parent] = s
+		}
+	}
+	to += int64(opts.MaxWindow) / 2
+	var out []outgoingCall
+	keep := func(names []string, c RecordedCall, start int64) {
+		if start < from || start >= to || c.Method == "" {
+			return
+		}
+		peer := opts.peer(names)
+		if peer == "" {
+			return
+		}
+		c.Offset = time.Duration(start - from)
+		out = append(out, outgoingCall{peer: peer, call: c})
+	}
+	for i := range spans {
+		s := &spans[i]
+		switch {
+		case s.Kind == telemetry.KindClient && s.Resource.Service == service:
+			names := []string{s.Attrs.Get(telemetry.AttrPeerService)}
+			server := callee[s.ID]
+			if server != nil && server.Trace != s.Trace {
+				server = nil
+			}
+			if server != nil {
+				names = append(names, server.Resource.Service)
+			}
+			names = append(names, s.Peer(), addressOf(s), s.Attrs.Get(telemetry.AttrServerAddress))
+			keep(names, callSeen(s, server), s.Start)
+		case s.Kind == telemetry.KindServer && s.Resource.Service != service:
+			// A client without instrumentation: the callee's span hangs below the service's own work.
+			p := byID[s.Parent]
+			if p != nil && p.Trace == s.Trace && p.Resource.Service == service && p.Kind != telemetry.KindClient {
+				keep([]string{s.Resource.Service}, callSeen(s, nil), s.Start)
+			}
+		}
+	}
+	return out
+}
+
+func addressOf(s *telemetry.Span) string {
+	host, port := s.Attrs.Get(telemetry.AttrServerAddress), s.Attrs.Get(telemetry.AttrServerPort)
+	if host == "" || port == "" {
+		return ""
+	}
+	return host + ":" + port
+}
+
+// peer is the configured name of the first known one of names.
+func (o *PlanOptions) peer(names []string) string {
+	for _, n := range names {
+		if mapped, ok := o.Peers[n]; ok && n != "" {
+			return mapped
+		}
+		if n != "" && slices.Contains(o.Dependencies, n) {
+			return n
+		}
+	}
+	if len(o.Dependencies) > 0 {
+		return ""
+	}
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+// callSeen is a call as the caller's span tells it; the callee's span, where there is one, tells how
+// long a call would have taken that the caller gave up on.
+func callSeen(s, server *telemetry.Span) RecordedCall {
+	c := RecordedCall{Method: s.Attrs.Get(telemetry.AttrHTTPMethod), Route: s.Route(), Status: s.HTTPStatus(), Latency: s.Duration}
+	if server != nil && server.Attrs.Get(telemetry.AttrHTTPRoute) != "" {
+		c.Route = server.Route()
+	}
+	if c.Status > 0 {
+		return c
+	}
+	if s.Status != telemetry.StatusError {
+		c.Status = 200 // ended well, whatever the status was
+		return c
+	}
+	c.Error, c.TimedOut = errorWord(s)
+	if c.TimedOut && server != nil && server.HTTPStatus() > 0 && server.Duration > s.Duration {
+		c.Status, c.Error, c.TimedOut, c.Latency = server.HTTPStatus(), "", false, server.Duration
+	}
+	return c
+}
+
+// errorWord names a transport error. Types and messages of several languages are looked
+// through, since no convention lists them.
+func errorWord(s *telemetry.Span) (word string, timedOut bool) {
+	text := s.Attrs.Get(telemetry.AttrErrorType) + " " + s.Message
+	for _, e := range s.Events {
+		text += " " + e.Attrs.Get(telemetry.AttrExceptionType) + " " + clip(e.Attrs.Get(telemetry.AttrExceptionMsg), 500)
+	}
+	text = strings.ToLower(text)
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	switch {
+	case has("timeout", "timed out", "deadline", "cancel", "etimedout", "aborted"):
+		return "timeout", true
+	case has("refused", "econnrefused", "no such host", "unreachable", "enotfound"):
+		return "refused", false
+	}
+	return "reset", false
+}
