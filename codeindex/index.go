@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"runtime"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/remediator/remediator/codeindex/facts"
 )
@@ -22,6 +24,9 @@ type Index struct {
 
 	mu       sync.Mutex
 	mentions map[string][]int // results of mentioning
+
+	declared sync.Once
+	names    map[string][]ref // symbols by last name
 }
 
 // Stats count what Build did.
@@ -233,21 +238,32 @@ func (x *Index) mentioning(text string) []int {
 	return hits
 }
 
-// named lists the symbols whose last name is the given one.
+// named lists the symbols whose last name is the given one. The first question decodes all files:
+// following calls asks for hundreds of names.
 func (x *Index) named(name string) []ref {
-	if name == "" {
-		return nil
-	}
-	var out []ref
-	for _, i := range x.mentioning(name) {
-		f := x.entries[i].facts()
-		for n := range f.Symbols {
-			if lastName(f.Symbols[n].Name) == name {
-				out = append(out, ref{i, int32(n)})
+	x.declared.Do(func() {
+		var wait sync.WaitGroup
+		var next atomic.Int64
+		for range runtime.GOMAXPROCS(0) {
+			wait.Add(1)
+			go func() {
+				defer wait.Done()
+				for i := next.Add(1) - 1; i < int64(len(x.entries)); i = next.Add(1) - 1 {
+					x.entries[i].facts()
+				}
+			}()
+		}
+		wait.Wait()
+		x.names = map[string][]ref{}
+		for i, e := range x.entries {
+			f := e.facts()
+			for n := range f.Symbols {
+				last := lastName(f.Symbols[n].Name)
+				x.names[last] = append(x.names[last], ref{i, int32(n)})
 			}
 		}
-	}
-	return out
+	})
+	return x.names[name]
 }
 
 func lastName(qualified string) string {

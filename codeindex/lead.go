@@ -89,7 +89,8 @@ func (x *Index) spanHits(name string) []hit {
 		}
 		out = append(out, hit{ref{entry, s.Func}, s.Line, score, how})
 		if s.Handler != "" || s.HandlerFrom > 0 { // otelhttp.NewHandler(handler, name)
-			out = append(out, x.handlerHits(entry, s, score, how+", which wraps this handler")...)
+			out[len(out)-1].score *= 0.6
+			out = append(out, x.handlerHits(entry, s, "", score, how+", which wraps this handler")...)
 		}
 	})
 	if method, route, ok := splitOperation(name); ok && route != "" {
@@ -220,7 +221,7 @@ func (x *Index) routeHits(method, route string, base float64) []hit {
 		if part != "" {
 			how = fmt.Sprintf("handler of %s, which agrees with %s of %s", what, part, route)
 		}
-		found := x.handlerHits(entry, s, score, how)
+		found := x.handlerHits(entry, s, method, score, how)
 		out = append(out, found...)
 		if len(found) == 0 {
 			out = append(out, hit{ref{entry, s.Func}, s.Line, 0.7 * score, fmt.Sprintf("registration of the route %s by %s", what, s.Via)})
@@ -289,7 +290,7 @@ func declares(f *facts.File, name string) bool {
 }
 
 // handlerHits finds the function that a registration names.
-func (x *Index) handlerHits(entry int, s *facts.Site, score float64, how string) []hit {
+func (x *Index) handlerHits(entry int, s *facts.Site, method string, score float64, how string) []hit {
 	e := x.entries[entry]
 	f := e.facts()
 	if s.HandlerFrom > 0 { // written in place
@@ -319,7 +320,7 @@ func (x *Index) handlerHits(entry int, s *facts.Site, score float64, how string)
 			if sym.Kind == facts.Class { // Django's class-based views: the methods do the work
 				for n := range tf.Symbols {
 					m := &tf.Symbols[n]
-					if owner(m.Name) == sym.Name && m.Kind == facts.Method && (httpVerb(lastName(m.Name), s.Method)) {
+					if owner(m.Name) == sym.Name && m.Kind == facts.Method && httpVerb(lastName(m.Name), method) {
 						out = append(out, hit{ref{t.ref.entry, int32(n)}, m.From, score, how})
 					}
 				}
@@ -340,8 +341,16 @@ func httpVerb(name, method string) bool {
 	switch name {
 	case "get", "post", "put", "delete", "patch":
 		return method == "" || strings.EqualFold(name, method)
-	case "list", "create", "retrieve", "update", "partial_update", "destroy", "dispatch":
-		return true
+	case "list", "retrieve": // Django REST framework
+		return method == "" || method == "GET"
+	case "create":
+		return method == "" || method == "POST"
+	case "update":
+		return method == "" || method == "PUT"
+	case "partial_update":
+		return method == "" || method == "PATCH"
+	case "destroy":
+		return method == "" || method == "DELETE"
 	}
 	return false
 }
@@ -362,8 +371,8 @@ func (x *Index) logHits(message string) []hit {
 		a := agree(text, message)
 		if a == 0 && literal >= 12 {
 			// Errors are wrapped: "charge: bank: connection refused" holds the texts of several places.
-			if i := strings.Index(message, strings.TrimSpace(strings.Split(text, facts.Hole)[0])); i >= 0 && len(strings.TrimSpace(strings.Split(text, facts.Hole)[0])) >= 8 {
-				a = 0.3 + 0.4*float64(literal)/float64(len(message))
+			if holds(message, text) {
+				a = 0.3 + 0.4*min(1, float64(literal)/float64(len(message)))
 			}
 		}
 		if a < 0.3 || literal < 3 {

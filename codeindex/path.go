@@ -56,7 +56,7 @@ func (q *Query) within(name string) float64 {
 		}
 		return 0.4 // shared code may be to blame all the same
 	}
-	if q.Service != "" && carries(name, q.Service) {
+	if q.Service == "" || carries(name, q.Service) {
 		return 1
 	}
 	return 0.8

@@ -93,7 +93,8 @@ func sameRoute(registered, seen string) (float64, string) {
 }
 
 func sameSegments(a, b []string) (float64, bool) {
-	if len(a) != len(b) {
+	// A route of nothing but parameters says nothing about which one is meant.
+	if len(a) != len(b) || literals(a) == 0 && literals(b) > 0 {
 		return 0, false
 	}
 	score := 1.0

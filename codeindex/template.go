@@ -48,6 +48,18 @@ func agree(template, text string) float64 {
 	return 0.5 + 0.5*min(share, 1)
 }
 
+// holds says whether a text has all literal parts of a template, in order, anywhere.
+func holds(text, template string) bool {
+	for _, p := range strings.Split(template, facts.Hole) {
+		i := strings.Index(text, p)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(p):]
+	}
+	return true
+}
+
 // agreeTokens compares two templates word by word. A word with a hole agrees with any word or run of
 // words that its literal parts allow.
 func agreeTokens(template, text string) float64 {

@@ -218,6 +218,7 @@ func (c *collector) finish() *facts.File {
 		c.spanMark(m)
 	}
 	for _, x := range c.calls {
+		c.statementArgs(x)
 		c.file.Calls = append(c.file.Calls, facts.Call{Callee: x.callee, Line: x.line, Func: x.fn})
 	}
 	for i := range c.file.Sites {

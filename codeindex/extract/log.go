@@ -67,7 +67,7 @@ func (c *collector) logs(x *call) {
 		if c.file.Language == "java" || c.file.Language == "python" {
 			t = braces(t)
 		}
-		if formats || c.file.Language != "go" || level == "print" || level == "log" {
+		if formats || c.file.Language != "go" || strings.HasSuffix(name, "f") {
 			t = percent(t)
 		}
 		c.site(facts.Site{Kind: facts.Log, Text: strings.TrimRight(t, "\n"), Line: a.line, Func: x.fn, Via: shorten(x.callee)})

@@ -17,6 +17,7 @@ var clientVerbs = map[string]string{
 	"getforobject": "GET", "getforentity": "GET", "postforobject": "POST", "postforentity": "POST", "postforlocation": "POST",
 	"patchforobject": "PATCH", "exchange": "", "request": "", "fetch": "", "urlopen": "", "uri": "", "url": "", "do": "",
 	"newrequest": "", "newrequestwithcontext": "", "newbuilder": "", "send": "", "call": "", "invoke": "", "execute": "",
+	"axios": "", "got": "", "ky": "", "superagent": "",
 }
 
 // clientNames are parts of receivers, in lower case, that speak for a client rather than a router.
@@ -38,7 +39,7 @@ func (c *collector) outgoing(x *call) {
 		return
 	}
 	receiver := front(x.callee)
-	client := receiver == "" && (verb == "fetch" || verb == "axios" || verb == "got" || verb == "urlopen") || c.isClient(receiver) || verb == "newrequest" || verb == "newrequestwithcontext"
+	client := receiver == "" && (verb == "fetch" || verb == "axios" || verb == "got" || verb == "ky" || verb == "urlopen") || c.isClient(receiver) || verb == "newrequest" || verb == "newrequestwithcontext"
 	if root := x.on; root != nil && !client {
 		for root.on != nil {
 			root = root.on

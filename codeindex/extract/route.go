@@ -117,6 +117,7 @@ func (c *collector) registers(x *call) bool {
 }
 
 func (c *collector) isRouter(receiver string) bool {
+	receiver, _, _ = strings.Cut(receiver, ".With()") // chi: r.With(middleware).Get(...)
 	end := strings.ToLower(last(strings.TrimSuffix(receiver, "()")))
 	for _, known := range routerNames {
 		if end == known {
@@ -210,6 +211,9 @@ func (c *collector) route(x *call, prefixes map[string]string) {
 		return
 	}
 	path = c.settle(path, x.fn)
+	if static(path) == "" && receiver != "http" && !c.isRouter(receiver) {
+		return
+	}
 	// Patterns of net/http since Go 1.22 begin with the method: "POST /orders/{id}".
 	if m, rest, cut := strings.Cut(path, " "); cut && httpMethods[m] {
 		method, path = m, strings.TrimSpace(rest)

@@ -1,6 +1,10 @@
 package extract
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/remediator/remediator/codeindex/facts"
+)
 
 // isStatement says whether a text is a statement in SQL: it begins with a verb and has the word
 // that goes with it. "select a plan" is not a statement.
@@ -55,4 +59,17 @@ func word(s, w string) bool {
 		return true
 	}
 	return false
+}
+
+// statementArgs notes the use of a statement that is kept in a constant: the function that runs it is
+// what a trace leads to, not the declaration.
+func (c *collector) statementArgs(x *call) {
+	for _, a := range x.args {
+		if a.kind != named || len(c.statements) == 0 {
+			continue
+		}
+		if t, ok := c.lookup(a.text, x.fn); ok && isStatement(t) {
+			c.site(facts.Site{Kind: facts.Statement, Text: t, Line: a.line, Func: x.fn, Via: shorten(x.callee)})
+		}
+	}
 }
