@@ -1,0 +1,399 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// blameOdds is how much evidence, in nats, a change needs before it is blamed at all. The
+// prior that any given commit broke something is small; 2.0 is odds of 7 to 1 for the change
+// over an average commit of the window.
+const blameOdds = 2.0
+
+// verdict is what the classification found.
+type verdict struct {
+	cause Cause
+	why   []string
+	// outside is how sure it is that no code, configuration or flag of the system is to blame.
+	outside float64
+}
+
+// classifyCause decides the class of cause. Outside causes are looked for first and must be
+// shown by the data itself; a change that fits the failure overrules them, because a bad
+// change also makes peers look bad.
+func (a *analysis) classifyCause(suspects []ranked) verdict {
+	var outside verdict
+	for _, find := range []func([]ranked) verdict{a.resolutionFailure, a.demandSurge, a.poisonRecord, a.peerFault} {
+		if v := find(suspects); v.outside > outside.outside {
+			outside = v
+		}
+	}
+	best := a.bestChange()
+	flag := a.bestFlag(suspects)
+	if outside.outside > 0.5 && (best == nil || best.odds < blameOdds+2*outside.outside || best.relation < 0.5) && (flag == nil || flag.odds < blameOdds+2*outside.outside) {
+		a.judged = nil
+		return outside
+	}
+	switch {
+	case flag != nil && flag.odds >= blameOdds && (best == nil || flag.odds >= best.odds):
+		a.judged = nil
+		return verdict{cause: CauseFlag, why: []string{flag.text}}
+	case best != nil && best.odds >= blameOdds:
+		cause := CauseCode
+		if best.facts.class == pathConfig {
+			cause = CauseConfig
+		}
+		return verdict{cause: cause}
+	}
+	a.judged = nil
+	if len(suspects) == 0 {
+		return verdict{cause: CauseUnclear}
+	}
+	// Without a change to blame the kind of evidence against the first suspect decides.
+	code, resource := 0.0, 0.0
+	for _, r := range suspects[0].reasons {
+		switch r.Signal {
+		case "sequence", "exception", "repeated", "shape", "handling":
+			code += r.Weight
+		case "errors":
+			code += 0.7 * r.Weight
+		case "resource_metric":
+			resource += r.Weight
+		case "network":
+			resource += r.Weight
+		case "latency":
+			code += 0.3 * r.Weight
+			resource += 0.3 * r.Weight
+		}
+	}
+	switch {
+	case resource > code && resource > 0.5:
+		return verdict{cause: CauseResource, why: []string{"what moved are resources or the network, and no change explains it"}}
+	case code > 0.5:
+		return verdict{cause: CauseCode}
+	}
+	return verdict{cause: CauseUnclear, why: []string{"the evidence does not tell code from environment"}}
+}
+
+// bestChange is the change with the strongest case, nil when there is none.
+func (a *analysis) bestChange() *judgedChange {
+	if len(a.judged) == 0 {
+		return nil
+	}
+	return &a.judged[0]
+}
+
+// resolutionFailure recognises names that no longer resolve or hosts that cannot be reached, seen
+// by several services about different targets: what they share is the network below them.
+func (a *analysis) resolutionFailure([]ranked) verdict {
+	services := map[string]bool{}
+	matching, all := 0.0, 0.0
+	for _, e := range a.raised {
+		if e.severity < warning {
+			continue
+		}
+		n := float64(len(e.cur)) * e.strength
+		all += n
+		if isUnreachable(e.sample.Body) {
+			matching += n
+			services[e.service] = true
+		}
+	}
+	for _, m := range a.failureMessages() {
+		if isUnreachable(m) {
+			matching++
+		}
+		all++
+	}
+	if all == 0 || len(services) < 2 {
+		return verdict{}
+	}
+	share := matching / all
+	return verdict{cause: CauseExternal, outside: ramp(share, 0.3, 0.7),
+		why: []string{fmt.Sprintf("%d services at once fail to resolve or reach different hosts (%s of the new errors): what they share is the network or name service below them", len(services), percent(share))}}
+}
+
+func isUnreachable(text string) bool {
+	t := strings.ToLower(shorten(text, 1000))
+	for _, w := range []string{"no such host", "enotfound", "eai_again", "servfail", "name resolution", "name resolver", "server misbehaving", "temporary failure in name",
+		"nodename nor servname", "no route to host", "network is unreachable", "ehostunreach", "enetunreach", "unknownhostexception", "nameserver"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return strings.Contains(t, "lookup ") && strings.Contains(t, "timeout")
+}
+
+// demandSurge recognises that more is asked of the system than before: requests rose at its edge and
+// everywhere behind it by a similar factor, before it broke. A service that merely multiplies its
+// calls raises the demand behind it only.
+func (a *analysis) demandSurge([]ranked) verdict {
+	callees := map[string]bool{}
+	for _, g := range []*traffic{a.graph, a.graphBase} {
+		for k := range g.calls {
+			if k.from != k.to {
+				callees[k.to] = true
+			}
+		}
+	}
+	type rise struct {
+		service string
+		factor  float64
+	}
+	var rises []rise
+	edgeRise := 0.0
+	seen := 0
+	for _, s := range a.shifts {
+		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > 0.5 {
+			f := s.cur / s.base
+			rises = append(rises, rise{s.service, f})
+			if !callees[s.service] {
+				edgeRise = max(edgeRise, f)
+			}
+		}
+	}
+	services := map[string]bool{}
+	for _, r := range rises {
+		if r.factor > 1.8 {
+			services[r.service] = true
+		}
+	}
+	seen = len(services)
+	// Root requests in the traces tell the same, unless traces are sampled to a fixed rate.
+	if a.symptom.Requests.Baseline > 0 && len(a.base.traces) >= 50 && len(a.cur.traces) >= 50 {
+		edgeRise = max(edgeRise, a.symptom.Requests.Incident/a.symptom.Requests.Baseline)
+	}
+	if edgeRise < 2 || seen < 1 {
+		return verdict{}
+	}
+	return verdict{cause: CauseExternal, outside: ramp(math.Log(edgeRise), math.Log(1.8), math.Log(3)) * ramp(float64(seen), 0, 2),
+		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, seen)}}
+}
+
+// poisonRecord recognises one bad input that fails again and again: the same identifiers in all
+// occurrences of the new error, which is about the input.
+func (a *analysis) poisonRecord([]ranked) verdict {
+	type tally struct {
+		n        float64
+		distinct map[string]bool
+	}
+	total := 0.0
+	best := verdict{}
+	groups := map[int32]*tally{}
+	var keys []int32
+	for i := range a.cur.ds.Logs {
+		id := a.events.cur[i]
+		e := &a.events.list[id]
+		if e.severity < errorLevel || len(e.base) > 0 {
+			continue
+		}
+		total++
+		if !isInputFault(a.cur.ds.Logs[i].Body) {
+			continue
+		}
+		g := groups[id]
+		if g == nil {
+			g = &tally{distinct: map[string]bool{}}
+			groups[id] = g
+			keys = append(keys, id)
+		}
+		g.n++
+		if len(g.distinct) < 64 {
+			g.distinct[a.cur.ds.Logs[i].Body] = true
+		}
+	}
+	for _, id := range keys {
+		g := groups[id]
+		if g.n < 5 || len(g.distinct) > 2 || !hasIdentifier(a.events.list[id].sample.Body) {
+			continue
+		}
+		share := g.n / total
+		v := verdict{cause: CauseExternal, outside: ramp(share, 0.3, 0.7), why: []string{fmt.Sprintf(
+			"the same input fails %.0f times: %q; the code refuses it correctly, the input has to go", g.n, shorten(a.events.list[id].sample.Body, 160))}}
+		if v.outside > best.outside {
+			best = v
+		}
+	}
+	return best
+}
+
+func isInputFault(body string) bool {
+	t := strings.ToLower(shorten(body, 1000))
+	for _, w := range []string{"validation", "invalid", "malformed", "out of range", "cannot parse", "corrupt", "unparsable", "poison", "schema mismatch", "bad record", "deserializ"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasIdentifier says that a message names the one thing it is about.
+func hasIdentifier(body string) bool {
+	return slices.ContainsFunc(tokenize(body), func(t string) bool {
+		k, _, ok := strings.Cut(t, "=")
+		if !ok {
+			k, _, ok = strings.Cut(t, ":")
+		}
+		k = strings.ToLower(k)
+		return ok && strings.Contains(t, wildcard) && (strings.Contains(k, "id") || strings.Contains(k, "offset") || strings.Contains(k, "key") || strings.Contains(k, "record") || strings.Contains(k, "message"))
+	})
+}
+
+// peerFault recognises an outside peer whose own behaviour changed: it fails on first attempts or
+// takes longer, while the caller handles it as before.
+func (a *analysis) peerFault(suspects []ranked) verdict {
+	if len(suspects) == 0 {
+		return verdict{}
+	}
+	top := suspects[0].service
+	best := verdict{}
+	keys := map[edgeKey]float64{}
+	for k, v := range a.peerFailed {
+		keys[k] += v
+	}
+	for k, v := range a.peerSlowed {
+		keys[k] = max(keys[k], v)
+	}
+	for _, k := range sortedEdges(keys) {
+		if k.from != top || a.isService(k.to) {
+			continue
+		}
+		share := keys[k] * (1 - a.handling[k])
+		cause := CauseExternal
+		what := "an outside peer"
+		if kind := a.graph.kinds[k.to]; kind == nodeDatabase || kind == nodeQueue {
+			cause, what = CauseResource, "its "+kind
+		}
+		v := verdict{cause: cause, outside: ramp(share, 0.3, 0.8), why: []string{fmt.Sprintf(
+			"%s, %s, itself behaves differently than when healthy (%s of what went wrong), and %s handles it as before", k.to, what, percent(clamp01(share)), k.from)}}
+		if v.outside > best.outside {
+			best = v
+		}
+	}
+	return best
+}
+
+func (a *analysis) isService(name string) bool { return slices.Contains(a.services, name) }
+
+func sortedEdges(m map[edgeKey]float64) []edgeKey {
+	out := make([]edgeKey, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(x, y edgeKey) int {
+		if x.from != y.from {
+			return compareStrings(x.from, y.from)
+		}
+		return compareStrings(x.to, y.to)
+	})
+	return out
+}
+
+// judgedFlag is a flag change with the case against it.
+type judgedFlag struct {
+	flag *FlagChange
+	odds float64
+	text string
+}
+
+// bestFlag judges the flag changes. A flag acts at once, so the time between its change and the
+// onset tells much; and either spans that carry the flag fail and others do not, or its name
+// has to relate to what is seen.
+func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
+	posterior := map[string]float64{}
+	for _, s := range suspects {
+		posterior[s.service] = s.posterior
+	}
+	symptoms := a.symptomWords()
+	var best *judgedFlag
+	for i := range a.ev.Flags {
+		f := &a.ev.Flags[i]
+		lag := time.Unix(0, a.onset).Sub(f.Time)
+		odds := 0.0
+		if lag < -minOnsetSlack {
+			continue
+		}
+		odds += 1.5 - math.Log(1+max(lag.Minutes(), 0)/1.5)
+		if f.Service != "" {
+			if p := posterior[f.Service]; p > 0 {
+				odds += -0.7 + 1.7*math.Sqrt(p)
+			} else {
+				odds -= 1.5
+			}
+		}
+		spans := a.flagAgreement(f.Flag)
+		words := bag{}
+		words.addWords(f.Flag, 1)
+		overlap := 0.0
+		for w := range words {
+			overlap += symptoms[w]
+		}
+		switch {
+		case spans > 0.5:
+			odds += 3 * spans
+		case overlap > 0.5:
+			odds += min(overlap, 2) * 0.6
+		default:
+			odds -= 1.0
+		}
+		if best == nil || odds > best.odds {
+			best = &judgedFlag{f, odds, fmt.Sprintf("the flag %s of %s was changed (%s) %s before the incident began", f.Flag, nonEmpty(f.Service, "the system"), f.Change, round(lag))}
+			if spans > 0.5 {
+				best.text += fmt.Sprintf("; bad traces evaluated it to a value that good ones did not have (Ochiai %.2f)", spans)
+			}
+		}
+	}
+	return best
+}
+
+// flagAgreement is Ochiai's coefficient between a value of the flag in a trace's spans and
+// the trace being bad, for the value that agrees best; 0 when no span tells the flag.
+func (a *analysis) flagAgreement(flag string) float64 {
+	bad, hits, goods := 0.0, map[string]float64{}, map[string]float64{}
+	see := func(w *window, t int) {
+		isBad := w == a.cur && (w.outcomes[t].bad() || w.outcomes[t].diverged)
+		if isBad {
+			bad++
+		}
+		seen := map[string]bool{}
+		note := func(attrs telemetry.Attrs) {
+			v := ""
+			if attrs.Get(telemetry.AttrFlagKey) == flag {
+				v = attrs.First(telemetry.AttrFlagVariant, "feature_flag.result.value", "feature_flag.value")
+			} else {
+				v = attrs.First("feature_flag."+flag, "flag."+flag, flag)
+			}
+			if v != "" && !seen[v] {
+				seen[v] = true
+				if isBad {
+					hits[v]++
+				} else {
+					goods[v]++
+				}
+			}
+		}
+		for _, s := range w.traces[t].Spans {
+			note(s.Attrs)
+			for e := range s.Events {
+				note(s.Events[e].Attrs)
+			}
+		}
+	}
+	for _, w := range []*window{a.base, a.cur} {
+		for t := range w.traces {
+			see(w, t)
+		}
+	}
+	best := 0.0
+	for v, h := range hits {
+		if bad > 0 {
+			best = max(best, h/math.Sqrt(bad*(h+goods[v])))
+		}
+	}
+	return best
+}

@@ -1,0 +1,384 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// judgedChange is a change with the case against it.
+type judgedChange struct {
+	change   *Change
+	facts    diffFacts
+	service  string // the service it most likely runs in
+	live     time.Time
+	shipped  bool // a deployment names it or carries it
+	exact    bool // a deployment names its hash
+	relation float64
+	odds     float64
+	reasons  []Reason
+}
+
+// minOnsetSlack is how much later than the estimated onset a change may have become live and
+// still be blamed: onsets are estimates, deployment records are written late.
+const minOnsetSlack = 90 * time.Second
+
+// findChanges judges every change by four questions, each a likelihood ratio in nats: was it
+// live before the incident began, and how long before; does it run where the suspects are; can it
+// change behaviour at all; and does what it changes fit what is seen. A commit that is merely near
+// in time and place stays innocent when its content does not fit: most commits in any window are
+// innocent, and blaming one of them costs more than blaming none.
+func (a *analysis) findChanges(suspects []ranked) {
+	if len(a.ev.Changes) == 0 {
+		return
+	}
+	symptoms := a.symptomWords()
+	symptomConcepts := conceptWeights(symptoms, func(c *concept) []string { return c.symptom })
+	rarity := wordRarity(a.ev.Changes)
+	posterior := map[string]float64{}
+	for _, s := range suspects {
+		posterior[s.service] = s.posterior
+	}
+	for i := range a.ev.Changes {
+		c := &a.ev.Changes[i]
+		j := judgedChange{change: c, facts: digest(c)}
+		j.service = a.serviceOfChange(c)
+		a.judgeTime(&j)
+		a.judgePlace(&j, posterior)
+		judgeRisk(&j)
+		j.judgeFit(symptoms, symptomConcepts, rarity)
+		a.judged = append(a.judged, j)
+	}
+	slices.SortStableFunc(a.judged, func(x, y judgedChange) int {
+		if x.odds != y.odds {
+			return int(math.Copysign(1, y.odds-x.odds))
+		}
+		return strings.Compare(x.change.SHA, y.change.SHA)
+	})
+}
+
+func (j *judgedChange) add(signal, text string, value, weight float64) {
+	j.odds += weight
+	j.reasons = append(j.reasons, Reason{Signal: signal, Text: text, Value: value, Weight: weight})
+}
+
+// judgeTime asks when the change became live. A deployment that names the hash tells; else the
+// first later deployment of its service carried it; else the commit's own time stands in.
+func (a *analysis) judgeTime(j *judgedChange) {
+	c := j.change
+	j.live = c.Time
+	for _, d := range a.ev.Deploys {
+		if sameCommit(d.SHA, c.SHA) {
+			j.live, j.shipped, j.exact = d.Time, true, true
+			if j.service == "" {
+				j.service = d.Service
+			}
+			break
+		}
+	}
+	if !j.exact {
+		for _, d := range a.ev.Deploys {
+			if !d.Time.Before(c.Time) && d.Service != "" && d.Service == j.service {
+				j.live, j.shipped = d.Time, true
+				break
+			}
+		}
+	}
+	if a.onset == 0 {
+		return
+	}
+	lag := time.Unix(0, a.onset).Sub(j.live)
+	what := "committed"
+	if j.shipped {
+		what = "deployed"
+	}
+	switch {
+	case lag < -minOnsetSlack:
+		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -4)
+	default:
+		// Faults that need time to show (a cache that runs dry, a disk that fills) are common
+		// enough that a long lag speaks against a change only slowly: the odds fall with the
+		// square root of the lag beyond ten minutes.
+		w := 1.0 - 0.5*math.Log(1+max(lag.Minutes(), 0)/10)
+		j.add("change_time", fmt.Sprintf("%s %s before the incident began", what, round(lag)), lag.Seconds(), w)
+	}
+	if len(a.ev.Deploys) > 0 {
+		switch {
+		case j.exact:
+			j.add("change_deployed", "a deployment names this commit", 1, 0.8)
+		case !j.shipped:
+			j.add("change_deployed", "no deployment is known to carry it", 0, -0.5)
+		}
+	}
+}
+
+// judgePlace asks whether the change runs where the suspects are. Code without a service of
+// its own may be shared by all.
+func (a *analysis) judgePlace(j *judgedChange, posterior map[string]float64) {
+	p := posterior[j.service]
+	switch {
+	case j.service == "":
+		j.add("change_place", "its paths belong to no single service", 0, -0.2)
+	case p > 0:
+		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry blames with %s", j.service, percent(p)), p, -0.7+2.2*math.Sqrt(p))
+	case a.calledBySuspects(j.service, posterior):
+		j.add("change_place", fmt.Sprintf("it runs in %s, which a suspect calls", j.service), 0, -0.3)
+	default:
+		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry does not blame", j.service), 0, -1.5)
+	}
+}
+
+func (a *analysis) calledBySuspects(service string, posterior map[string]float64) bool {
+	for k := range a.graph.calls {
+		if k.to == service && posterior[k.from] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeRisk asks whether the change can alter behaviour.
+func judgeRisk(j *judgedChange) {
+	r := j.facts.risk()
+	text := "its text changes behaviour: "
+	switch f := &j.facts; {
+	case f.class == pathInert:
+		text = "it touches documentation, tests, style or build files only"
+	case !f.known:
+		text = "its text is not known, only its paths"
+	case f.dependency:
+		text = "it changes versions of dependencies only"
+	case r < 0.2:
+		text = "it says the same in other words"
+	default:
+		text += strings.Join(f.doings(), ", ")
+	}
+	// The odds of a change with this risk against an average one.
+	j.add("change_risk", text, r, math.Log(max(r, 0.02)/0.3))
+}
+
+// doings names what the change does.
+func (d *diffFacts) doings() []string {
+	var out []string
+	for _, v := range d.values[:min(len(d.values), 3)] {
+		out = append(out, fmt.Sprintf("%s becomes %s in %q", v.from, v.to, shorten(v.line, 60)))
+	}
+	if d.guardsLost > 0 {
+		out = append(out, fmt.Sprintf("%.0f checks removed", d.guardsLost))
+	}
+	if d.callsLost > 0 {
+		out = append(out, fmt.Sprintf("%.0f calls removed", d.callsLost))
+	}
+	if d.constantsLost > 0 {
+		out = append(out, "a constant removed")
+	}
+	if d.loopCalls {
+		out = append(out, "a call in a loop added")
+	} else if d.callsGained > 0 {
+		out = append(out, fmt.Sprintf("%.0f calls added", d.callsGained))
+	}
+	if len(out) == 0 {
+		out = append(out, fmt.Sprintf("%d lines removed, %d added", len(d.removed), len(d.added)))
+	}
+	return out
+}
+
+// judgeFit asks whether what the change does fits what is seen: by rare words that both share
+// (tables, functions, messages), and by the class of failure that both belong to.
+func (j *judgedChange) judgeFit(symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
+	if j.facts.class == pathInert {
+		return
+	}
+	words := bag{}
+	for w, n := range j.facts.words {
+		words[w] += n
+	}
+	for _, w := range nameWords(j.change.Message) {
+		if len(w) >= 3 && !isStopWord(w) {
+			words[stem(w)] += 0.4
+		}
+	}
+	type hit struct {
+		word string
+		w    float64
+	}
+	var hits []hit
+	for w, n := range words {
+		if s := symptoms[w]; s > 0 && len(w) >= 3 && !isStopWord(w) {
+			hits = append(hits, hit{w, s * min(n, 2) * rarity[w]})
+		}
+	}
+	slices.SortFunc(hits, func(x, y hit) int {
+		if x.w != y.w {
+			return int(math.Copysign(1, y.w-x.w))
+		}
+		return strings.Compare(x.word, y.word)
+	})
+	sum := 0.0
+	var said []string
+	for i, h := range hits {
+		if i >= 8 {
+			break
+		}
+		sum += h.w
+		if i < 5 {
+			said = append(said, h.word)
+		}
+	}
+	// One rare word twice is much, ten common ones are not.
+	overlap := 1 - math.Exp(-sum/3)
+	codeConcepts := conceptWeights(words, func(c *concept) []string { return c.code })
+	name, shared := sharedConcept(symptomConcepts, codeConcepts)
+	j.relation = 1 - (1-overlap)*(1-shared)
+	if overlap > 0.15 {
+		j.add("change_words", fmt.Sprintf("shares rare words with what is seen: %s", strings.Join(said, ", ")), overlap, 2.0*overlap)
+	}
+	if shared > 0.15 {
+		j.add("change_concept", fmt.Sprintf("it is about %q, and so is what is seen", name), shared, 1.8*shared)
+	}
+	if j.relation < 0.25 {
+		j.add("change_fit", "nothing in it relates to what is seen", j.relation, -1.5)
+	}
+}
+
+// symptomWords are the words of everything that is abnormal, heavier where it is more so.
+func (a *analysis) symptomWords() bag {
+	b := bag{}
+	for _, e := range a.raised {
+		b.addWords(e.text(a.events.miner), 0.4+0.6*e.strength)
+		b.addWords(shorten(e.sample.Body, 400), 0.3+0.5*e.strength)
+	}
+	for _, s := range a.shifts {
+		if s.class != classDemand {
+			b.addWords(s.name, 0.8*s.strength)
+		}
+	}
+	for op, share := range a.blamedOps {
+		o := &a.ops.list[op]
+		b.addWords(o.name, 0.5*clamp01(share+0.3))
+		b.addWords(o.span, 0.5*clamp01(share+0.3))
+		b.addWords(o.peer, 0.3*clamp01(share+0.3))
+	}
+	for _, m := range a.failureMessages() {
+		b.addWords(m, 0.8)
+	}
+	for _, p := range a.patternWords() {
+		b.addWords(p, 1)
+	}
+	// Messages that appear for the first time say what the code does now, gone ones what it
+	// no longer does.
+	for i := range a.events.list {
+		e := &a.events.list[i]
+		if e.severity >= warning || a.base.empty() {
+			continue
+		}
+		k, kb := float64(len(e.cur)), float64(len(e.base))
+		if z := zRate(k, a.cur.seconds(), kb, a.base.seconds()); math.Abs(z) > 2.5 || kb == 0 && k >= 3 {
+			b.addWords(e.text(a.events.miner), 0.4)
+		}
+	}
+	return b
+}
+
+// failureMessages are the status and exception messages of the spans where failures began.
+func (a *analysis) failureMessages() []string {
+	seen := map[string]bool{}
+	var out []string
+	for t := range a.cur.recs {
+		for i, r := range a.cur.recs[t] {
+			if !r.origin || len(out) >= 50 {
+				continue
+			}
+			s := a.cur.traces[t].Spans[i]
+			m := s.Message
+			if e := s.Exception(); e != nil {
+				m += " " + e.Attrs.Get("exception.type") + " " + shorten(e.Attrs.Get("exception.message"), 300)
+			}
+			m = shorten(m, 400)
+			if m != "" && !seen[m] {
+				seen[m] = true
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// wordRarity is the inverse document frequency of words among the changes: a word that
+// many changes use tells none of them apart.
+func wordRarity(changes []Change) map[string]float64 {
+	df := map[string]float64{}
+	for i := range changes {
+		seen := map[string]bool{}
+		c := &changes[i]
+		words := digest(c).words
+		for w := range words {
+			seen[w] = true
+		}
+		for _, w := range nameWords(c.Message) {
+			seen[stem(w)] = true
+		}
+		for w := range seen {
+			df[w]++
+		}
+	}
+	n := float64(len(changes))
+	out := make(map[string]float64, len(df))
+	for w, k := range df {
+		out[w] = clamp01(math.Log(1+n/k) / math.Log(1+max(n, 8)))
+	}
+	return out
+}
+
+// serviceOfChange is the service the record names, else one whose name, or a part of it that
+// tells it from others, is a directory of all changed paths.
+func (a *analysis) serviceOfChange(c *Change) string {
+	if c.Service != "" {
+		return c.Service
+	}
+	found := ""
+	for _, f := range c.Files {
+		if classifyPath(f.Path) == pathInert {
+			continue
+		}
+		hit := ""
+		for _, dir := range strings.Split(strings.ToLower(f.Path), "/") {
+			for _, s := range a.services {
+				if dir == strings.ToLower(s) {
+					hit = s
+				}
+			}
+		}
+		if hit == "" || found != "" && found != hit {
+			return ""
+		}
+		found = hit
+	}
+	return found
+}
+
+// sameCommit compares hashes of which one may be shortened.
+func sameCommit(a, b string) bool {
+	if len(a) < 7 || len(b) < 7 {
+		return false
+	}
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}
+
+func round(d time.Duration) string {
+	if d < 0 {
+		d = 0
+	}
+	if d > time.Minute {
+		return d.Round(time.Minute).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// title is the first line of a commit message.
+func title(message string) string {
+	t, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return shorten(strings.TrimSpace(t), 120)
+}

@@ -1,0 +1,215 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// opCount is how often an operation ran and failed. Of repeated calls of one operation under
+// one parent only the first counts, so that retries against a dependency that is down for a
+// moment do not make the dependency look worse than it was.
+type opCount struct{ n, bad float64 }
+
+func (c opCount) share() float64 { return c.bad / max(c.n, 1) }
+
+func countOps(w *window, onset int64) map[int32]*opCount {
+	out := map[int32]*opCount{}
+	type sibling struct {
+		parent int
+		op     int32
+	}
+	seen := map[sibling]bool{}
+	for t := range w.traces {
+		tr, recs := &w.traces[t], w.recs[t]
+		clear(seen)
+		for _, i := range tr.Order() {
+			if tr.Spans[i].Start < onset {
+				continue
+			}
+			if tr.Spans[i].Kind.Outgoing() {
+				k := sibling{tr.Parent(i), recs[i].op}
+				if seen[k] {
+					continue
+				}
+				seen[k] = true
+			}
+			c := out[recs[i].op]
+			if c == nil {
+				c = &opCount{}
+				out[recs[i].op] = c
+			}
+			c.n++
+			if recs[i].outcome == failed {
+				c.bad++
+			}
+		}
+	}
+	return out
+}
+
+// newlyFailing says whether an operation fails more than it did when healthy: by more than
+// chance explains and by half as much again. An operation that was never seen healthy counts.
+func newlyFailing(cur, base *opCount, haveBase bool) bool {
+	if cur == nil || cur.bad == 0 {
+		return false
+	}
+	if !haveBase || base == nil {
+		return true
+	}
+	return cur.share() > 1.5*base.share() && zProportions(cur.bad, cur.n, base.bad, base.n) > 2.5
+}
+
+// findErrors finds where the failures began. From the span where a failure originated it goes up
+// the chain of failed spans to the first whose operation fails more than it did when healthy:
+// a dependency that fails as it always did is not to blame, but the caller that used to cope
+// is. A service that merely passes a failure up is never reached.
+func (a *analysis) findErrors() {
+	cur, base := countOps(a.cur, a.onset), countOps(a.base, 0)
+	haveBase := len(a.base.traces) > 0
+	type place struct {
+		op    int32
+		coped bool // a callee below fails as before
+	}
+	votes := map[place]float64{}
+	below := map[place]map[int32]float64{}
+	total := 0.0
+	for t := range a.cur.traces {
+		if !a.cur.outcomes[t].failed {
+			continue
+		}
+		tr, recs := &a.cur.traces[t], a.cur.recs[t]
+		// Only failures on the way to the root's failure count: walk down failed spans.
+		var leaves []int
+		stack := []int{a.cur.outcomes[t].root}
+		for len(stack) > 0 {
+			i := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			if recs[i].origin {
+				leaves = append(leaves, i)
+				continue
+			}
+			for _, c := range tr.Children(i) {
+				if recs[c].outcome == failed {
+					stack = append(stack, c)
+				}
+			}
+		}
+		if len(leaves) == 0 {
+			continue
+		}
+		slices.Sort(leaves)
+		// Several failed branches: the one that ended last is what the root's failure
+		// followed from; the others had been coped with.
+		last := decisive(tr, leaves)
+		total++
+		p := place{op: recs[last].op}
+		origin := recs[last].op
+		for i := last; i >= 0 && recs[i].outcome == failed; i = tr.Parent(i) {
+			p.op = recs[i].op
+			if newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
+				break
+			}
+			p.coped = true
+		}
+		votes[p]++
+		if below[p] == nil {
+			below[p] = map[int32]float64{}
+		}
+		below[p][origin]++
+	}
+	a.failures = total
+	if total == 0 {
+		return
+	}
+	places := make([]place, 0, len(votes))
+	for p := range votes {
+		places = append(places, p)
+	}
+	slices.SortFunc(places, func(x, y place) int {
+		if votes[x] != votes[y] {
+			return int(math.Copysign(1, votes[y]-votes[x]))
+		}
+		if x.op != y.op {
+			return int(x.op - y.op)
+		}
+		if x.coped {
+			return 1
+		}
+		return -1
+	})
+	for _, p := range places {
+		op := &a.ops.list[p.op]
+		c, b := cur[p.op], base[p.op]
+		if c == nil {
+			c = &opCount{}
+		}
+		if b == nil {
+			b = &opCount{}
+		}
+		share := votes[p] / total
+		// How surely failing is new: the failing share beyond the healthy one.
+		fresh := 1.0
+		if haveBase && b.n > 0 {
+			fresh = clamp01((c.share() - b.share()) / max(c.share(), 1e-9))
+		}
+		text := fmt.Sprintf("%s of the failing traces began to fail at %s: %s of its calls failed, %s when healthy",
+			percent(share), op.name, percent(c.share()), percent(b.share()))
+		peer := ""
+		if p.coped {
+			lower := &a.ops.list[mostVoted(below[p])]
+			lc, lb := cur[mostVoted(below[p])], base[mostVoted(below[p])]
+			if lc != nil && lb != nil {
+				text += fmt.Sprintf("; %s below it failed %s of first attempts, %s when healthy, so what changed is how %s copes",
+					label(lower), percent(lc.share()), percent(lb.share()), op.service)
+			}
+			peer = lower.peer
+		} else if op.kind.Outgoing() {
+			peer = op.peer
+			a.peerFailed[edgeKey{op.service, op.peer}] += share * fresh
+		}
+		a.board.addOp(op.service, op.name, peer, p.op, Reason{Signal: "errors", Text: text,
+			Value: c.share(), Baseline: b.share(), Weight: weightErrors * math.Sqrt(share) * fresh})
+		if p.coped {
+			// The call that is made is the handle for whoever mends the caller.
+			lower := mostVoted(below[p])
+			if lo := &a.ops.list[lower]; lo.service == op.service {
+				a.board.addOp(op.service, lo.name, lo.peer, lower, Reason{Signal: "handling",
+					Text:  fmt.Sprintf("%s is the call whose failures %s no longer absorbs", label(lo), op.service),
+					Value: votes[p], Weight: 0.5 * weightErrors * share})
+			}
+		}
+		a.blamedOps[p.op] += share
+	}
+}
+
+// decisive picks the leaf whose branch ended last: that of the last attempt.
+func decisive(tr *telemetry.Trace, leaves []int) int {
+	best := leaves[0]
+	for _, l := range leaves[1:] {
+		if tr.Spans[l].End() > tr.Spans[best].End() {
+			best = l
+		}
+	}
+	return best
+}
+
+func mostVoted(v map[int32]float64) int32 {
+	best, most := int32(-1), -1.0
+	for op, n := range v {
+		if n > most || n == most && op < best {
+			best, most = op, n
+		}
+	}
+	return best
+}
+
+// label names an operation with its target.
+func label(op *operation) string {
+	if op.kind.Outgoing() && op.peer != "" {
+		return op.name + " to " + op.peer
+	}
+	return op.name
+}

@@ -1,0 +1,143 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// pathShare is the mean time per trace that each operation holds up the trace, in seconds.
+type pathShare map[int32]float64
+
+// pathShares averages the critical paths of the traces that keep lets through, per root
+// operation.
+func pathShares(w *window, keep func(t int) bool) (map[int32]pathShare, map[int32]float64) {
+	sums, counts := map[int32]pathShare{}, map[int32]float64{}
+	for t := range w.traces {
+		if !keep(t) {
+			continue
+		}
+		root := w.outcomes[t].op
+		s := sums[root]
+		if s == nil {
+			s = pathShare{}
+			sums[root] = s
+		}
+		counts[root]++
+		for i := range w.recs[t] {
+			if p := w.recs[t][i].path; p > 0 {
+				s[w.recs[t][i].op] += float64(p) / 1e9
+			}
+		}
+	}
+	for root, s := range sums {
+		for op := range s {
+			s[op] /= counts[root]
+		}
+	}
+	return sums, counts
+}
+
+// excess is the time an operation adds to the critical path.
+type excess struct {
+	op        int32
+	added     float64 // seconds per slow trace, over all root operations, weighted by traces
+	cur, base float64
+}
+
+// findLatency compares self time on the critical path of the slow traces with that of the
+// healthy ones of the same root operation. What was added is split among the operations that
+// added it, and the share is the evidence (the differential view of CRISP, section 5, and of
+// TraceDiff).
+func (a *analysis) findLatency() {
+	slow, counts := pathShares(a.cur, func(t int) bool {
+		o := &a.cur.outcomes[t]
+		return o.slow && a.cur.traces[t].Start() >= a.onset
+	})
+	healthy, _ := pathShares(a.base, func(t int) bool { return true })
+	total := 0.0
+	byOp := map[int32]*excess{}
+	for root, s := range slow {
+		h := healthy[root]
+		if h == nil {
+			continue
+		}
+		for op, cur := range s {
+			base := h[op]
+			added := (cur - base) * counts[root]
+			if added <= 0 {
+				continue
+			}
+			e := byOp[op]
+			if e == nil {
+				e = &excess{op: op}
+				byOp[op] = e
+			}
+			e.added += added
+			e.cur += cur * counts[root]
+			e.base += base * counts[root]
+			total += added
+		}
+	}
+	traces := 0.0
+	for _, n := range counts {
+		traces += n
+	}
+	if total == 0 || traces == 0 {
+		return
+	}
+	a.addedSeconds = total / traces
+	list := make([]*excess, 0, len(byOp))
+	for _, e := range byOp {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(x, y *excess) int {
+		if x.added != y.added {
+			return int(math.Copysign(1, y.added-x.added))
+		}
+		return int(x.op - y.op)
+	})
+	// The evidence is only as good as the slowness: one slow trace in a hundred is healthy.
+	sure := ramp(a.edge.slowEvidence(), 2, 6)
+	for _, e := range list {
+		share := e.added / total
+		if share < 0.02 {
+			break
+		}
+		op := &a.ops.list[e.op]
+		service, peer, what := op.service, "", "its own time"
+		if op.kind.Outgoing() {
+			peer = op.peer
+			if callee := a.callee(e.op); callee != "" {
+				// Time between the caller's and the callee's view of a call: see network.go.
+				service, what = a.slowerEnd(op.service, callee), fmt.Sprintf("time between %s and %s", op.service, callee)
+				peer = callee
+			} else {
+				what = "waiting for " + op.peer
+				a.peerSlowed[edgeKey{op.service, op.peer}] += share
+			}
+		}
+		a.board.addOp(service, op.name, peer, e.op, Reason{Signal: "latency",
+			Text: fmt.Sprintf("%s: %s makes up %s of the time added to slow traces (%s instead of %s per trace)",
+				op.name, what, percent(share), seconds(e.cur/traces), seconds(e.base/traces)),
+			Value: e.cur / traces, Baseline: e.base / traces, Weight: weightLatency * math.Sqrt(share) * sure})
+		a.blamedOps[e.op] += share
+	}
+}
+
+// callee is the service that answers calls of an outgoing operation, "" when it sends no spans.
+func (a *analysis) callee(op int32) string { return a.callees[op] }
+
+// findCallees notes which service answers each outgoing operation.
+func (a *analysis) findCallees() {
+	for _, w := range []*window{a.base, a.cur} {
+		for t := range w.traces {
+			tr, recs := &w.traces[t], w.recs[t]
+			for i, s := range tr.Spans {
+				if p := tr.Parent(i); p >= 0 && tr.Spans[p].Kind.Outgoing() && tr.Spans[p].Resource.Service != s.Resource.Service {
+					a.callees[recs[p].op] = s.Resource.Service
+				}
+			}
+		}
+	}
+}

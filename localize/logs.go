@@ -1,0 +1,257 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// warning and errorLevel are OTLP severity numbers.
+const (
+	warning    = 13
+	errorLevel = 17
+)
+
+// logEvent is what log records of one shape have in common: they come from one statement in
+// the code where the records say which, else from one template.
+type logEvent struct {
+	service   string
+	template  int32
+	severity  int
+	namespace string // class, logger or file of the statement
+	file      string
+	line      int
+	function  string
+	thrown    bool // carries an exception or a stack
+	sample    *telemetry.Log
+	cur, base []int64 // times
+}
+
+// text is the event in words.
+func (e *logEvent) text(m *miner) string { return m.text(e.template) }
+
+// place is the statement's place, "" when the records do not say it.
+func (e *logEvent) place() string {
+	where := e.namespace
+	if where == "" {
+		where = e.file
+	}
+	if where == "" || e.line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", where, e.line)
+}
+
+// eventLog numbers the log events of both windows.
+type eventLog struct {
+	miner     *miner
+	ids       map[string]int32
+	list      []logEvent
+	cur, base []int32 // event of each record
+}
+
+func newEventLog(cur, base *window) *eventLog {
+	l := &eventLog{miner: newMiner(), ids: map[string]int32{}}
+	l.base = l.add(base.ds.Logs, false)
+	l.cur = l.add(cur.ds.Logs, true)
+	return l
+}
+
+func (l *eventLog) add(logs []telemetry.Log, current bool) []int32 {
+	out := make([]int32, len(logs))
+	for i := range logs {
+		r := &logs[i]
+		service := r.Resource.Service
+		tpl := l.miner.add(service, r.Body)
+		namespace := r.Attrs.Get(telemetry.AttrCodeNamespace)
+		file := r.Attrs.Get(telemetry.AttrCodeFile)
+		line, _ := r.Attrs.Int(telemetry.AttrCodeLine)
+		// Loggers of frameworks say the class; a line without any place says nothing.
+		key := fmt.Sprintf("%s\x00%d\x00%d", service, tpl, severityClass(r.Severity))
+		if line > 0 && (namespace != "" || file != "") {
+			key = fmt.Sprintf("%s\x00%s\x00%s\x00%d", service, namespace, file, line)
+		}
+		id, ok := l.ids[key]
+		if !ok {
+			id = int32(len(l.list)) //nolint:gosec // bounded by the miner and the reader's limits
+			l.ids[key] = id
+			if namespace == "" {
+				namespace = r.Scope
+			}
+			l.list = append(l.list, logEvent{service: service, template: tpl, namespace: namespace, file: file, line: int(line),
+				function: r.Attrs.Get(telemetry.AttrCodeFunction), sample: r})
+		}
+		e := &l.list[id]
+		e.severity = max(e.severity, r.Severity)
+		if !e.thrown && isThrown(r) {
+			e.thrown = true
+			e.sample = r
+		}
+		if current {
+			e.cur = append(e.cur, r.Time)
+		} else {
+			e.base = append(e.base, r.Time)
+		}
+		out[i] = id
+	}
+	return out
+}
+
+func severityClass(n int) int { return (n + 3) / 4 }
+
+// isThrown says that a record carries an exception or a stack.
+func isThrown(r *telemetry.Log) bool {
+	if r.Attrs.First(telemetry.AttrExceptionType, telemetry.AttrExceptionStack) != "" {
+		return true
+	}
+	b := r.Body
+	return strings.HasPrefix(b, "panic:") || strings.Contains(b, "Traceback (most recent call last)") ||
+		strings.Contains(b, "\n\tat ") || strings.Contains(b, "\n    at ") || strings.Contains(b, "goroutine ")
+}
+
+// raisedEvent is a log event that became more frequent.
+type raisedEvent struct {
+	*logEvent
+	z        float64
+	strength float64
+	fresh    bool // never seen healthy
+	first    int64
+}
+
+// raisedEvents lists warnings and errors that became more frequent, strongest first.
+func (a *analysis) raisedEvents() []raisedEvent {
+	var out []raisedEvent
+	baseTime := a.base.seconds()
+	if a.base.empty() {
+		baseTime = 0
+	}
+	for i := range a.events.list {
+		e := &a.events.list[i]
+		if len(e.cur) == 0 || e.severity < warning && !e.thrown {
+			continue
+		}
+		k, kb := float64(len(e.cur)), float64(len(e.base))
+		var z float64
+		if baseTime > 0 {
+			z = zRate(k, a.cur.seconds(), kb, baseTime)
+		} else {
+			z = math.Sqrt(k)
+		}
+		if kb == 0 {
+			// Nothing healthy to compare with: chance alone would bring a rare event once or twice.
+			z = max(z, math.Sqrt(k))
+		}
+		rise := k / a.cur.seconds()
+		if baseTime > 0 {
+			rise -= kb / baseTime
+		}
+		if z < 2 || rise <= 0 {
+			continue
+		}
+		strength := ramp(z, 1.5, 5)
+		if e.severity < errorLevel && !e.thrown {
+			strength *= 0.7
+		}
+		out = append(out, raisedEvent{logEvent: e, z: z, strength: strength, fresh: kb == 0, first: e.cur[0]})
+	}
+	slices.SortFunc(out, func(x, y raisedEvent) int {
+		if x.strength != y.strength {
+			return int(math.Copysign(1, y.strength-x.strength))
+		}
+		if x.z != y.z {
+			return int(math.Copysign(1, y.z-x.z))
+		}
+		if c := strings.Compare(x.service, y.service); c != 0 {
+			return c
+		}
+		return int(x.template - y.template)
+	})
+	return out
+}
+
+// findLogs weighs new and more frequent warnings and errors. One that names another service
+// speaks for that one and against its writer, who only passes on what it got.
+func (a *analysis) findLogs() {
+	total := 0.0
+	for _, e := range a.raised {
+		total += float64(len(e.cur))
+	}
+	for _, e := range a.raised {
+		share := float64(len(e.cur)) / max(total, 1)
+		words := fmt.Sprintf("%s %q, %d times", levelName(e.severity), shorten(e.text(a.events.miner), 160), len(e.cur))
+		if e.fresh {
+			words += ", never when healthy"
+		} else {
+			words += fmt.Sprintf(", %.3g times as often as when healthy", float64(len(e.cur))/a.cur.seconds()/(float64(len(e.base))/a.base.seconds()))
+		}
+		named := a.mentioned(e.service, e.sample.Body)
+		// The share matters less than the presence: a culprit may log once for many victims.
+		w := weightLog * e.strength * (0.5 + 0.5*math.Sqrt(share))
+		if e.thrown && len(named) == 0 {
+			w = weightThrown * e.strength
+		}
+		r := Reason{Signal: "log_template", Text: words, Value: float64(len(e.cur)), Baseline: float64(len(e.base)), Weight: w}
+		if len(named) > 0 {
+			r.Weight *= 0.4
+			a.board.add(e.service, Reason{Signal: "mention", Text: fmt.Sprintf("its new errors name %s: %q", strings.Join(named, ", "), shorten(e.text(a.events.miner), 120)),
+				Value: float64(len(e.cur)), Weight: -weightMention * e.strength * 0.5})
+			for _, n := range named {
+				a.board.add(n, Reason{Signal: "mention", Text: fmt.Sprintf("new errors of %s name it: %q", e.service, shorten(e.text(a.events.miner), 120)),
+					Value: float64(len(e.cur)), Weight: weightMention * e.strength})
+			}
+		}
+		a.board.add(e.service, r)
+	}
+}
+
+// mentioned lists the other services whose names occur in a message as words.
+func (a *analysis) mentioned(self, body string) []string {
+	if len(body) > 2000 {
+		body = body[:2000]
+	}
+	var out []string
+	for _, s := range a.services {
+		if s == self || len(s) < 4 || strings.Contains(self, s) {
+			continue
+		}
+		if i := strings.Index(body, s); i >= 0 && wordEdge(body, i-1) && wordEdge(body, i+len(s)) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// wordEdge says that position i of s is outside any name.
+func wordEdge(s string, i int) bool {
+	if i < 0 || i >= len(s) {
+		return true
+	}
+	c := s[i]
+	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
+}
+
+func levelName(severity int) string {
+	switch {
+	case severity >= 21:
+		return "fatal"
+	case severity >= errorLevel:
+		return "error"
+	case severity >= warning:
+		return "warning"
+	}
+	return "message"
+}
+
+// shorten cuts s for people, between characters.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}

@@ -1,0 +1,80 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// findOchiai ranks operations by how well "something was wrong there" agrees with "the trace
+// was bad": Ochiai's coefficient, failing∧anomalous / √(failing · anomalous), the best of the
+// spectrum formulas in practice (Abreu, Zoeteweij, van Gemund, On the Accuracy of
+// Spectrum-based Fault Localization, 2007). Passing traces of both windows count. An operation
+// is anomalous in a trace where a failure began at it or where it held the trace up longer
+// than 99 of 100 healthy times.
+func (a *analysis) findOchiai() {
+	limits := map[int32]float64{}
+	times := map[int32][]float64{}
+	for t := range a.base.recs {
+		for _, r := range a.base.recs[t] {
+			times[r.op] = append(times[r.op], float64(r.path))
+		}
+	}
+	for op, v := range times {
+		if len(v) >= enough {
+			slices.Sort(v)
+			limits[op] = 1.2 * quantile(v, 0.99)
+		}
+	}
+	badTraces := 0.0
+	badHit, goodHit := map[int32]float64{}, map[int32]float64{}
+	hit := map[int32]bool{}
+	count := func(w *window) {
+		for t := range w.recs {
+			clear(hit)
+			for _, r := range w.recs[t] {
+				limit, known := limits[r.op]
+				if r.origin || known && float64(r.path) > limit {
+					hit[r.op] = true
+				}
+			}
+			bad := w == a.cur && w.outcomes[t].bad()
+			if bad {
+				badTraces++
+			}
+			for op := range hit {
+				if bad {
+					badHit[op]++
+				} else {
+					goodHit[op]++
+				}
+			}
+		}
+	}
+	count(a.base)
+	count(a.cur)
+	if badTraces < 3 {
+		return
+	}
+	ops := make([]int32, 0, len(badHit))
+	for op := range badHit {
+		ops = append(ops, op)
+	}
+	slices.Sort(ops)
+	sure := ramp(a.edge.strength(), 2, 6)
+	for _, id := range ops {
+		score := badHit[id] / math.Sqrt(badTraces*(badHit[id]+goodHit[id]))
+		if score < 0.1 {
+			continue
+		}
+		op := &a.ops.list[id]
+		service := op.service
+		if c := a.callee(id); c != "" {
+			service = a.slowerEnd(op.service, c)
+		}
+		a.board.addOp(service, op.name, op.peer, id, Reason{Signal: "ochiai",
+			Text: fmt.Sprintf("%s was abnormal in %.0f of %.0f bad traces and in %.0f good ones (Ochiai %.2f)",
+				label(op), badHit[id], badTraces, goodHit[id], score),
+			Value: score, Weight: weightOchiai * score * sure})
+	}
+}

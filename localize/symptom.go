@@ -1,0 +1,176 @@
+package localize
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/remediator/remediator/incident"
+)
+
+// edgeOp is how one root operation fared in both windows.
+type edgeOp struct {
+	op                         int32
+	n, fails, slows            float64 // incident
+	nBase, failBase, slowsBase float64
+	p95, p95Base               float64
+	zFail, zSlow               float64
+}
+
+// strength is how convincingly and how widely the operation got worse.
+func (e *edgeOp) strength() float64 {
+	return max(e.failEvidence(), e.slowEvidence())
+}
+
+// failEvidence is the z score of the failures where the share rose by an amount that
+// matters, else 0. Without a baseline any failing share counts as a rise from nothing.
+func (e *edgeOp) failEvidence() float64 {
+	rise := e.fails/max(e.n, 1) - e.failBase/max(e.nBase, 1)
+	if rise < 0.005 {
+		return 0
+	}
+	return e.zFail
+}
+
+// slowEvidence is the z score of the slow traces where the tail rose by an amount that
+// matters: by a fifth and by five milliseconds at least.
+func (e *edgeOp) slowEvidence() float64 {
+	if e.nBase == 0 || e.p95 < 1.2*e.p95Base || e.p95-e.p95Base < 0.005 {
+		return 0
+	}
+	return e.zSlow
+}
+
+// edgeOps compares the root operations of both windows, worst first.
+func edgeOps(a *analysis) []edgeOp {
+	byOp := map[int32]*edgeOp{}
+	get := func(op int32) *edgeOp {
+		e := byOp[op]
+		if e == nil {
+			e = &edgeOp{op: op}
+			byOp[op] = e
+		}
+		return e
+	}
+	for i := range a.cur.outcomes {
+		o := &a.cur.outcomes[i]
+		e := get(o.op)
+		e.n++
+		if o.failed {
+			e.fails++
+		}
+		if o.slow {
+			e.slows++
+		}
+	}
+	for i := range a.base.outcomes {
+		o := &a.base.outcomes[i]
+		e := get(o.op)
+		e.nBase++
+		if o.failed {
+			e.failBase++
+		}
+		if o.slow {
+			e.slowsBase++
+		}
+	}
+	cur, base := a.cur.latencies(), a.base.latencies()
+	out := make([]edgeOp, 0, len(byOp))
+	for op, e := range byOp {
+		if e.n == 0 {
+			continue
+		}
+		e.p95, e.p95Base = quantile(cur[op], 0.95), quantile(base[op], 0.95)
+		if len(a.base.traces) == 0 {
+			// Against nothing the plain question is whether failures are there at all.
+			e.zFail = math.Sqrt(e.fails) * 2
+		} else {
+			// An operation that was not called in the healthy window is compared with two
+			// flawless calls (Agresti and Caffo's prior alone).
+			e.zFail = zProportions(e.fails, e.n, e.failBase, max(e.nBase, 2))
+			if e.nBase > 0 {
+				e.zSlow = zProportions(e.slows, e.n, e.slowsBase, e.nBase)
+			}
+		}
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(x, y edgeOp) int {
+		if sx, sy := x.strength(), y.strength(); sx != sy {
+			if sx > sy {
+				return -1
+			}
+			return 1
+		}
+		if x.n != y.n {
+			return int(y.n - x.n)
+		}
+		return int(x.op - y.op)
+	})
+	return out
+}
+
+// findSymptom names the root operation that got worse most; the alert's own service and
+// operation come first where the alert names them and they did get worse.
+func findSymptom(a *analysis, inc incident.Incident) (Symptom, *edgeOp) {
+	edges := edgeOps(a)
+	if len(edges) == 0 {
+		return Symptom{Kind: SymptomNone}, nil
+	}
+	pick := 0
+	for i := range edges {
+		op := &a.ops.list[edges[i].op]
+		named := inc.Service != "" && op.service == inc.Service || inc.Operation != "" && (op.name == inc.Operation || op.span == inc.Operation)
+		if named && edges[i].strength() > 0 {
+			pick = i
+			break
+		}
+	}
+	e := &edges[pick]
+	op := &a.ops.list[e.op]
+	s := Symptom{
+		Service: op.service, Operation: op.name, Kind: SymptomNone,
+		Errors:   Shift{e.failBase / max(e.nBase, 1), e.fails / max(e.n, 1)},
+		P95:      Shift{e.p95Base, e.p95},
+		Requests: Shift{e.nBase / a.base.seconds(), e.n / a.cur.seconds()},
+		From:     time.Unix(0, a.cur.from).UTC(), To: time.Unix(0, a.cur.to).UTC(),
+	}
+	switch f, l := e.failEvidence(), e.slowEvidence(); {
+	case f > 0 && f >= l:
+		s.Kind = SymptomErrors
+	case l > 0:
+		s.Kind = SymptomLatency
+	}
+	s.Exemplars = exemplars(a, e.op, s.Kind)
+	return s, e
+}
+
+// exemplars are the ids of the traces that show the symptom best, worst first.
+func exemplars(a *analysis, op int32, kind SymptomKind) []string {
+	var all []int
+	for t := range a.cur.outcomes {
+		if o := &a.cur.outcomes[t]; o.op == op && (kind == SymptomNone || o.bad()) {
+			all = append(all, t)
+		}
+	}
+	slices.SortStableFunc(all, func(x, y int) int {
+		ox, oy := &a.cur.outcomes[x], &a.cur.outcomes[y]
+		if kind == SymptomErrors && ox.failed != oy.failed {
+			if ox.failed {
+				return -1
+			}
+			return 1
+		}
+		if ox.duration != oy.duration {
+			if ox.duration > oy.duration {
+				return -1
+			}
+			return 1
+		}
+		return slices.Compare(a.cur.traces[x].ID[:], a.cur.traces[y].ID[:])
+	})
+	var ids []string
+	for _, t := range all[:min(len(all), 5)] {
+		ids = append(ids, a.cur.traces[t].ID.String())
+	}
+	return ids
+}

@@ -1,0 +1,225 @@
+package localize
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// operation is what spans of one signature have in common.
+type operation struct {
+	service, name string // name as a person would call it
+	span          string // span name with ids masked
+	kind          telemetry.Kind
+	peer          string // what an outgoing call names as its target
+	database      bool
+	sample        *telemetry.Span
+}
+
+// operations numbers the signatures of both windows.
+type operations struct {
+	ids  map[string]int32
+	list []operation
+	fast map[opKey]int32
+}
+
+// opKey finds the number of a span whose name tells everything, without building the
+// signature.
+type opKey struct {
+	service, name string
+	kind          telemetry.Kind
+	a, b          string
+}
+
+func newOperations() *operations {
+	return &operations{ids: map[string]int32{}, fast: map[opKey]int32{}}
+}
+
+func (o *operations) of(s *telemetry.Span) int32 {
+	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
+		a: s.Attrs.First(telemetry.AttrHTTPRoute, telemetry.AttrURLPath, telemetry.AttrURLFull, telemetry.AttrDBQuery),
+		b: s.Attrs.First(telemetry.AttrDBCollection, telemetry.AttrRPCMethod, telemetry.AttrMsgDestination)}
+	if id, ok := o.fast[key]; ok {
+		return id
+	}
+	sig := s.Signature()
+	id, ok := o.ids[sig]
+	if !ok {
+		id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+		o.ids[sig] = id
+		o.list = append(o.list, operation{
+			service: s.Resource.Service, name: s.Operation(), span: telemetry.NormalName(s.Name), kind: s.Kind,
+			peer: s.Peer(), database: s.Attrs.Get(telemetry.AttrDBSystem) != "", sample: s,
+		})
+	}
+	if len(o.fast) < 1<<16 {
+		o.fast[key] = id
+	}
+	return id
+}
+
+// spanRec is what is concluded about one span.
+type spanRec struct {
+	op      int32
+	outcome outcome
+	origin  bool  // failed, and no failed child explains it
+	path    int64 // nanoseconds on the trace's critical path
+}
+
+// traceRec is what is concluded about one trace.
+type traceRec struct {
+	root     int   // index of the root that stands for the trace
+	op       int32 // of the root
+	duration float64
+	failed   bool // the root failed
+	slow     bool // beyond the healthy tail of its operation
+	diverged bool // its log events left the healthy order, see sequence.go
+}
+
+func (t *traceRec) bad() bool { return t.failed || t.slow }
+
+// window is one dataset with what was concluded about its spans.
+type window struct {
+	ds       *telemetry.Dataset
+	traces   []telemetry.Trace
+	recs     [][]spanRec // parallel to traces and their spans
+	outcomes []traceRec  // parallel to traces
+	links    []telemetry.LogLink
+	from, to int64 // first and last record, Unix nanoseconds
+}
+
+// logBucket is how near in time a log record without ids must be to a span of its service.
+const logBucket = 2 * time.Second
+
+func newWindow(ds *telemetry.Dataset, ops *operations) *window {
+	w := &window{ds: ds, traces: telemetry.GroupTraces(ds.Spans)}
+	w.recs = make([][]spanRec, len(w.traces))
+	w.outcomes = make([]traceRec, len(w.traces))
+	all := make([]spanRec, len(ds.Spans))
+	var path pathFinder
+	for t := range w.traces {
+		tr := &w.traces[t]
+		recs := all[:len(tr.Spans):len(tr.Spans)]
+		all = all[len(tr.Spans):]
+		w.recs[t] = recs
+		for i, s := range tr.Spans {
+			recs[i].op = ops.of(s)
+			recs[i].outcome = judge(s)
+		}
+		findOrigins(tr, recs)
+		root := mainRoot(tr)
+		w.outcomes[t] = traceRec{root: root, op: recs[root].op, duration: tr.Spans[root].Duration.Seconds(),
+			failed: recs[root].outcome == failed}
+		path.walk(tr, root, recs)
+	}
+	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket)
+	w.from, w.to = span(ds)
+	return w
+}
+
+// findOrigins marks failed spans that no failed child explains: where the failure began, as
+// far as the trace shows.
+func findOrigins(tr *telemetry.Trace, recs []spanRec) {
+	for i := range recs {
+		if recs[i].outcome != failed {
+			continue
+		}
+		recs[i].origin = true
+		for _, c := range tr.Children(i) {
+			if recs[c].outcome == failed {
+				recs[i].origin = false
+				break
+			}
+		}
+	}
+}
+
+// mainRoot is the root that stands for the trace: the longest of those that name no parent, or
+// of all roots when the true one is missing.
+func mainRoot(tr *telemetry.Trace) int {
+	best := -1
+	for _, r := range tr.Roots {
+		if best < 0 {
+			best = r
+			continue
+		}
+		a, b := tr.Spans[r], tr.Spans[best]
+		if a.Parent.IsZero() != b.Parent.IsZero() {
+			if a.Parent.IsZero() {
+				best = r
+			}
+			continue
+		}
+		if a.Duration > b.Duration {
+			best = r
+		}
+	}
+	return max(best, 0)
+}
+
+// span is the time the records cover.
+func span(ds *telemetry.Dataset) (from, to int64) {
+	from, to = math.MaxInt64, math.MinInt64
+	see := func(a, b int64) { from, to = min(from, a), max(to, b) }
+	if n := len(ds.Spans); n > 0 {
+		see(ds.Spans[0].Start, ds.Spans[n-1].Start)
+	}
+	if n := len(ds.Logs); n > 0 {
+		see(ds.Logs[0].Time, ds.Logs[n-1].Time)
+	}
+	if from > to { // metrics only
+		for i := range ds.Metrics {
+			if p := ds.Metrics[i].Points; len(p) > 0 {
+				see(p[0].Time, p[len(p)-1].Time)
+			}
+		}
+	}
+	if from > to {
+		return 0, 0
+	}
+	return from, to
+}
+
+// seconds is the length of the window, at least one.
+func (w *window) seconds() float64 { return max(float64(w.to-w.from)/1e9, 1) }
+
+func (w *window) empty() bool {
+	return len(w.ds.Spans) == 0 && len(w.ds.Logs) == 0 && len(w.ds.Metrics) == 0
+}
+
+// latencies collects the durations of traces by root operation, sorted.
+func (w *window) latencies() map[int32][]float64 {
+	out := map[int32][]float64{}
+	for i := range w.outcomes {
+		o := &w.outcomes[i]
+		out[o.op] = append(out[o.op], o.duration)
+	}
+	for _, v := range out {
+		slices.Sort(v)
+	}
+	return out
+}
+
+// enough is how many healthy samples make a tail quantile of an operation usable.
+const enough = 20
+
+// markSlow marks the traces that lie beyond the healthy tail of their root operation. With
+// enough healthy samples the tail is their 99th percentile, so that one in a hundred healthy
+// traces counts as slow and the share can be tested; with few it is half as much again as
+// the longest seen.
+func markSlow(w *window, healthy map[int32][]float64) {
+	for i := range w.outcomes {
+		o := &w.outcomes[i]
+		v := healthy[o.op]
+		if len(v) == 0 {
+			continue
+		}
+		limit := 1.5 * v[len(v)-1]
+		if len(v) >= enough {
+			limit = quantile(v, 0.99)
+		}
+		o.slow = o.duration > limit
+	}
+}
