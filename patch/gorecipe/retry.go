@@ -44,7 +44,7 @@ func (r retryBackoff) Propose(in *patch.Input, i int) ([]patch.Option, []patch.L
 			"file": l.fn.file.path, "function": l.fn.key(), "line": strconv.Itoa(l.fn.file.line(l.stmt.Pos())),
 			"base": b.Base.String(), "limit": b.Limit.String(), "retries": strconv.Itoa(b.Retries),
 			"shortest": round(b.shortest()).String(), "longest": round(b.longest()).String(),
-			"outage": round(b.Outage).String(), "budget": b.Budget.String(), "risk": b.risk(),
+			"outage": round(b.Outage).String(), "budget": round(b.Budget).String(), "risk": b.risk(),
 		},
 	}}, nil
 }
@@ -241,6 +241,7 @@ type retryEdit struct {
 	ctx       string // expression for the context in scope, "" if none
 	helper    string
 	aborts    bool // the helper returns an error when the context ends
+	carry     string
 	telemetry string
 }
 
@@ -260,7 +261,8 @@ func (e *retryEdit) edit() ([]byte, error) {
 	}
 	e.ctx = s.contextExpr()
 	zeros, returnsError := s.zeros(r)
-	e.aborts = e.ctx != "" && returnsError
+	e.carry = l.carrier(s.pos)
+	e.aborts = e.ctx != "" && (returnsError || e.carry != "")
 	enabled, decl := e.guard.enabled(r, e.ctx, e.helper+"Enabled")
 
 	retry, count := e.retryNumber(inPlace)
@@ -367,7 +369,79 @@ func (e *retryEdit) waitStmt(retry, zeros string) string {
 	if !e.aborts {
 		return fmt.Sprintf("%s(%s)\n", e.helper, args)
 	}
-	return fmt.Sprintf("if err := %s(%s); err != nil {\n\treturn %serr\n}\n", e.helper, args, zeros)
+	switch e.carry {
+	case "":
+		return fmt.Sprintf("if err := %s(%s); err != nil {\n\treturn %serr\n}\n", e.helper, args, zeros)
+	case "err":
+		return fmt.Sprintf("if err = %s(%s); err != nil {\n\tbreak\n}\n", e.helper, args)
+	}
+	return fmt.Sprintf("if err := %s(%s); err != nil {\n\t%s = err\n\tbreak\n}\n", e.helper, args, e.carry)
+}
+
+// carrier is the variable in which the loop keeps its last error for what follows it: an interrupted wait
+// then ends as a failed attempt does, wrapped in the same words. "" where there is none, or where a
+// break would leave something else than the loop.
+func (l *retryLoop) carrier(at token.Pos) string {
+	if f, ok := l.stmt.(*ast.ForStmt); ok && f.Cond == nil {
+		return ""
+	}
+	name := ""
+	blocked := false
+	inspectShallow(l.body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.ForStmt, *ast.RangeStmt:
+			blocked = blocked || n.Pos() <= at && at < n.End()
+		case *ast.AssignStmt:
+			for _, lhs := range n.Lhs {
+				id, ok := lhs.(*ast.Ident)
+				if !ok || n.Tok != token.ASSIGN || name != "" || !l.usedAfter(id.Name) {
+					continue
+				}
+				outer := scope{l.fn, l.stmt.Pos()}.declared(id.Name)
+				here := scope{l.fn, at}.declared(id.Name)
+				if outer != nil && here != nil && outer.pos == here.pos && (scope{l.fn, l.stmt.Pos()}).ident(id.Name, 0).isError() {
+					name = id.Name
+				}
+			}
+		}
+		return true
+	})
+	if blocked || !l.failsAfter() {
+		return ""
+	}
+	return name
+}
+
+// failsAfter says whether what follows the loop returns nothing but an error.
+func (l *retryLoop) failsAfter() bool {
+	var first *ast.ReturnStmt
+	inspectShallow(l.fn.decl.Body, func(n ast.Node) bool {
+		if r, ok := n.(*ast.ReturnStmt); ok && first == nil && r.Pos() > l.stmt.End() {
+			first = r
+		}
+		return true
+	})
+	if first == nil || len(first.Results) == 0 {
+		return false
+	}
+	s := scope{l.fn, first.Pos()}
+	for _, e := range first.Results[:len(first.Results)-1] {
+		if !s.zeroLike(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// usedAfter says whether a name is read behind the loop.
+func (l *retryLoop) usedAfter(name string) bool {
+	hit := false
+	ast.Inspect(l.fn.decl.Body, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		hit = hit || ok && id.Name == name && id.Pos() > l.stmt.End()
+		return true
+	})
+	return hit
 }
 
 // helperText is the function that waits.
