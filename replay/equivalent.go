@@ -1,74 +1,61 @@
 package replay
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
-// Equivalent says whether two builds are indistinguishable by the golden sets: what the second did is compared
-// with what the first did, case by case, up to the cases' noise, and it may not differ from the recording where the first
-// does not. It takes the runs that Golden returned for the same sets; a run that was Broken is equivalent to nothing.
-func Equivalent(sets []*Set, base, other *Run) (Verdict, error) {
-	if base == nil || other == nil {
-		return Verdict{}, errors.New("equivalence needs two replays (run the golden sets against both builds first)")
-	}
-	v := Verdict{Outcome: Green, Sets: base.Sets}
-	var differences []Difference
-	for _, set := range sets {
-		a, b := observedByCase(base, set.ID), observedByCase(other, set.ID)
-		names := newAliases()
-		baseNames, otherNames := newAliases(), newAliases()
-		for i := range set.Cases {
-			c := &set.Cases[i]
-			x, y := a[c.ID], b[c.ID]
-			if x == nil && y == nil {
-				continue // skipped in both
-			}
-			v.Cases++
-			if x == nil || y == nil {
-				differences = append(differences, Difference{Case: c.ID, Target: "connection", Kind: "missing", Recorded: seen(x), Replayed: seen(y)})
-				continue
-			}
-			ds := between(c, x, y, names)
-			known := map[string]bool{}
-			for _, d := range compareWith(c, x, baseNames) {
-				known[d.Target+d.Kind+d.Pointer] = true
-			}
-			for _, d := range compareWith(c, y, otherNames) {
-				if d.fails() && !known[d.Target+d.Kind+d.Pointer] && !reported(ds, d) {
-					d.Likely = "differs from the recording, which the base build does not"
-					ds = append(ds, d)
-				}
-			}
-			if len(sets) > 1 {
+// Equivalent lists what tells two builds apart by the golden sets: what the second did is compared with
+// what the first did, case by case, up to the cases' noise, and it may not differ from the recording where the first
+// does not. It takes the runs that Golden returned for the same sets. Nothing to compare is a difference too.
+// Latency is not looked at: two runs on one machine disturb each other.
+func Equivalent(base, other *Run) []Difference {
+	var out []Difference
+	compared := 0
+	if base != nil && other != nil {
+		for _, set := range base.sets {
+			ds, n := equivalentSet(set, base, other)
+			if len(base.sets) > 1 {
 				for i := range ds {
 					ds[i].Case = set.ID + "/" + ds[i].Case
 				}
 			}
-			differences = append(differences, ds...)
+			out = append(out, ds...)
+			compared += n
 		}
 	}
-	if v.Cases == 0 {
-		return Verdict{Outcome: Broken, Why: "no golden case was replayed on both builds, so they cannot be compared", Sets: base.Sets}, nil
+	if compared == 0 {
+		return []Difference{{Target: "connection", Kind: "missing", Likely: "no golden case was replayed on both builds, so they cannot be compared"}}
 	}
-	cases := v.Cases
-	v.conclude(&Run{Sets: base.Sets}, differences)
-	v.Cases = cases
-	if v.Outcome == Green {
-		v.Why = fmt.Sprintf("indistinguishable: all %d golden cases answer, call and trace the same on both builds", cases)
-	} else {
-		v.Why = fmt.Sprintf("%d of %d golden cases tell the builds apart; the first: %s", v.Failed, cases, firstFailing(v.Differences))
-	}
-	return v, nil
+	sortDifferences(out)
+	return out
 }
 
-func firstFailing(ds []Difference) string {
-	for _, d := range ds {
-		if d.fails() {
-			return d.String()
+func equivalentSet(set *Set, base, other *Run) (out []Difference, compared int) {
+	a, b := observedByCase(base, set.ID), observedByCase(other, set.ID)
+	names, baseNames, otherNames := newAliases(), newAliases(), newAliases()
+	for i := range set.Cases {
+		c := &set.Cases[i]
+		x, y := a[c.ID], b[c.ID]
+		if x == nil && y == nil {
+			continue // skipped in both
 		}
+		compared++
+		if x == nil || y == nil {
+			out = append(out, Difference{Case: c.ID, Target: "connection", Kind: "missing", Recorded: seen(x), Replayed: seen(y)})
+			continue
+		}
+		ds := between(c, x, y, names)
+		known := map[string]bool{}
+		for _, d := range compareWith(c, x, baseNames) {
+			known[d.Target+d.Kind+d.Pointer] = true
+		}
+		for _, d := range compareWith(c, y, otherNames) {
+			if d.fails() && !known[d.Target+d.Kind+d.Pointer] && !reported(ds, d) {
+				d.Likely = "differs from the recording, which the base build does not"
+				ds = append(ds, d)
+			}
+		}
+		out = append(out, ds...)
 	}
-	return "none"
+	return out, compared
 }
 
 func observedByCase(r *Run, set string) map[string]*Observed {

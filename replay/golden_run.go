@@ -24,6 +24,8 @@ type Run struct {
 	// Notes are remarks that fail nothing, such as calls that belong to no case.
 	Notes   []string
 	Elapsed time.Duration
+
+	sets []*Set
 }
 
 // SetObserved is what was observed of one case of one set.
@@ -54,7 +56,7 @@ func Golden(ctx context.Context, l Launcher, sets []*Set, opts Options) (Verdict
 		if err := set.Validate(); err != nil {
 			return Verdict{}, run, fmt.Errorf("golden set %s: %w", set.ID, err)
 		}
-		run.Sets = append(run.Sets, set.ID)
+		run.Sets, run.sets = append(run.Sets, set.ID), append(run.sets, set)
 		r := &setReplay{set: set, opts: opts, run: run}
 		broken, err := r.replay(ctx, l)
 		if err != nil {

@@ -16,8 +16,8 @@ import (
 type PlanOptions struct {
 	// Operation is the failing one ("POST /orders" or a route); "" finds the worst.
 	Operation string
-	// Kind is the symptom, "errors" or "latency"; "" finds out.
-	Kind string
+	// Symptom is "errors" or "latency"; anything else finds out.
+	Symptom string
 	// Peers maps names of dependencies in telemetry (peer.service, server.address, service.name) to those of the
 	// configuration. A name that is not in it stands for itself.
 	Peers map[string]string
@@ -49,8 +49,8 @@ func PlanIncident(incident, baseline telemetry.Dataset, service string, opts Pla
 	}
 	recorded := ofOperation(entries, operation)
 	healthy := ofOperation(entriesOf(baseline.Spans, service), operation)
-	kind := opts.Kind
-	if kind == "" {
+	kind := opts.Symptom
+	if kind != "errors" && kind != "latency" {
 		kind = pickKind(recorded, healthy)
 	}
 	from, to := worstWindow(recorded, kind, opts.MaxWindow, opts.MaxRequests)
@@ -215,7 +215,7 @@ func tail(entries []entry, q float64) float64 {
 
 // worstWindow finds the stretch with the most harm: failures, or time beyond the median. Of
 // equally bad ones the first.
-func worstWindow(entries []entry, kind string, length time.Duration, requests int) (from, to int64) {
+func worstWindow(entries []entry, kind string, length time.Duration, requests int) (begin, end int64) {
 	median := tail(entries, 0.5)
 	harm := make([]float64, len(entries))
 	for i, e := range entries {
@@ -244,7 +244,7 @@ func worstWindow(entries []entry, kind string, length time.Duration, requests in
 		}
 		sum -= harm[i]
 	}
-	// Quiet requests at the beginning beyond the lead and at the end beyond as much only cost time.
+	// Quiet requests beyond a lead before and after only cost time.
 	first, final := bestFrom, bestTo-1
 	for first < final && harm[first] == 0 {
 		first++
@@ -252,11 +252,15 @@ func worstWindow(entries []entry, kind string, length time.Duration, requests in
 	for final > first && harm[final] == 0 {
 		final--
 	}
-	begin := max(entries[bestFrom].span.Start, entries[first].span.Start-int64(lead))
-	end := min(entries[bestTo-1].span.Start, entries[final].span.Start+int64(2*lead)) + 1
-	// Room at the front, if the window has some: the lead belongs to the incident.
-	if room := int64(length) - (end - begin); begin == entries[bestFrom].span.Start && room > 0 && bestTo-bestFrom < requests {
-		begin = max(entries[0].span.Start, entries[first].span.Start-min(room, int64(lead)))
+	// What comes right after matters as much: a change that waits answers then.
+	begin = max(entries[0].span.Start, entries[first].span.Start-int64(lead))
+	end = min(entries[final].span.Start+int64(2*lead), begin+int64(length)) + 1
+	from, n := sort.Search(len(entries), func(i int) bool { return entries[i].span.Start >= begin }), 0
+	for i := from; i < len(entries) && entries[i].span.Start < end; i++ {
+		if n++; n > requests {
+			end = entries[i].span.Start
+			break
+		}
 	}
 	return begin, end
 }
