@@ -40,7 +40,7 @@ func (r configValue) putBack(in *Input, i int, c culprit) (options []Option, lef
 		if checkPath(f.Path) != nil || !isSettingsFile(f.Path) {
 			continue
 		}
-		if k := kindOf(f.Path); k != ConfigFile {
+		if k := KindOf(f.Path); k != ConfigFile {
 			continue
 		}
 		altered, err := alteredSettings(in, f)
@@ -87,7 +87,7 @@ func (configValue) Draft(in *Input, o Option) (*Patch, error) {
 	if err := json.Unmarshal([]byte(o.Params["key"]), &path); err != nil {
 		return nil, fmt.Errorf("the option names no key: %w", err)
 	}
-	src, mode, err := readBase(in.Base, file)
+	src, mode, err := ReadBase(in.Base, file)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func alteredSettings(in *Input, f localize.ChangedFile) ([]alteration, error) {
 	if createsFile(hs) || deletesFile(hs) {
 		return nil, fmt.Errorf("%s as a whole was added or removed; there are no previous values", safePath(f.Path))
 	}
-	src, _, err := readBase(in.Base, f.Path)
+	src, _, err := ReadBase(in.Base, f.Path)
 	if err != nil {
 		return nil, err
 	}

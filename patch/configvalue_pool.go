@@ -38,7 +38,7 @@ func (r configValue) enlarge(in *Input, i int) ([]Option, []Left) {
 	if !ok {
 		return leave("work waits for a pool whose size the telemetry does not tell; record the pool's maximum as a metric")
 	}
-	want, why := poolSize(p)
+	want, why := PoolSize(p)
 	if want == 0 {
 		return leave("%s", why)
 	}
@@ -60,26 +60,48 @@ func (r configValue) enlarge(in *Input, i int) ([]Option, []Left) {
 		fmt.Sprintf("Raise %s from %d to %d", keyTitle(f.setting), size, want), why)}, nil
 }
 
-// poolSize is the size a pool needs by Little's law, L = λW (J. D. C. Little, Operations Research 9(3), 1961), from
-// the demand λ and the time W a connection is used, with headroom; 0 if the pool is large enough or the
-// numbers are missing. W is taken at its 95th percentile, which is on the safe side of the mean.
-func poolSize(p localize.Pattern) (int, string) {
-	size, demand, use := p.Values["max"], p.Values["demand_per_second"], p.Values["use_p95_seconds"]
-	if !positive(size) || !positive(demand) || !positive(use) {
-		return 0, "work waits for a pool, but demand or time of use is not recorded, so its size cannot be computed; record both as metrics"
+// PoolSize is the size a pool needs by Little's law, L = λW (J. D. C. Little, Operations Research 9(3), 1961), with
+// headroom; 0 if the pool is large enough or the numbers are missing, and then why says so. While the pool
+// keeps up, W is the time a connection is used, at its 95th percentile. A pool that is busy throughout lets
+// through what it can and no more, so the measured demand is too small; then those that wait count too, as
+// the law allows for the whole of queue and pool.
+func PoolSize(p localize.Pattern) (size int, why string) {
+	limit, demand, use := p.Values["max"], p.Values["demand_per_second"], p.Values["use_p95_seconds"]
+	wait, pending := p.Values["wait_p95_seconds"], p.Values["pending"]
+	if !positive(limit) {
+		return 0, "work waits for a pool whose size is not recorded; record its maximum as a metric"
 	}
-	busy := demand * use
+	var busy float64
+	var words string
+	switch {
+	case positive(demand) && positive(use):
+		busy = demand * use
+		words = fmt.Sprintf("%.3g/s, each using a connection for up to %.3gs (p95), keep %.3g connections busy by Little's law (L = λW)", demand, use, busy)
+		if busy < 0.5*limit {
+			return 0, fmt.Sprintf("work waits for the pool of %g although %s: connections leak or are held while idle, and a larger pool would hide that", limit, words)
+		}
+		if busy >= 0.8*limit && positive(wait) {
+			busy = demand * (use + wait)
+			words = fmt.Sprintf("the pool of %g is busy throughout, so with those that wait (p95 %.3gs) %.3g/s amount to %.3g at a time by Little's law (L = λW)", limit, wait, demand, busy)
+		}
+	case positive(demand) && positive(wait):
+		busy = limit + demand*wait
+		words = fmt.Sprintf("all %g connections are in use and %.3g/s wait for up to %.3gs (p95), together %.3g at a time by Little's law (L = λW)", limit, demand, wait, busy)
+	case positive(pending):
+		busy = limit + pending
+		words = fmt.Sprintf("all %g connections are in use and %.3g requests wait for one", limit, pending)
+	default:
+		return 0, "work waits for a pool, but neither its demand nor how many wait is recorded, so its size cannot be computed; record them as metrics"
+	}
 	need := math.Ceil(busy / poolUtilisation)
-	if need <= size {
-		return 0, fmt.Sprintf("the pool of %g is saturated although %.3g/s used for %.3gs each keep only %.2g connections busy (Little's law): connections leak or are held while idle, and a larger pool would hide that",
-			size, demand, use, busy)
+	if need <= limit {
+		return 0, fmt.Sprintf("%s, for which the pool of %g is large enough; something else holds its connections", words, limit)
 	}
-	want := min(roundPool(need), poolCeiling, int(size)*poolFactor)
-	if float64(want) <= size {
-		return 0, fmt.Sprintf("the pool of %g is at the bound of %d already; more is a question of design", size, poolCeiling)
+	size = min(roundPool(need), poolCeiling, int(limit)*poolFactor)
+	if float64(size) <= limit {
+		return 0, fmt.Sprintf("the pool of %g is at the bound of %d already; more is a question of design", limit, poolCeiling)
 	}
-	return want, fmt.Sprintf("%.3g/s, each using a connection for up to %.3gs (p95), keep %.2g connections busy by Little's law (L = λW), and the pool has %g; %d leaves the headroom of %.0f%% utilisation (waiting now: p95 %.3gs)",
-		demand, use, busy, size, want, poolUtilisation*100, p.Values["wait_p95_seconds"])
+	return size, fmt.Sprintf("%s; %d leaves headroom at %.0f%% utilisation", words, size, poolUtilisation*100)
 }
 
 func positive(v float64) bool { return v > 0 && v < 1e9 }
@@ -117,7 +139,7 @@ func poolSettings(in *Input, i, size int) []poolSetting {
 	read := namesRead(in, i)
 	var out []poolSetting
 	for _, file := range settingsFiles(in.Base) {
-		src, _, err := readBase(in.Base, file)
+		src, _, err := ReadBase(in.Base, file)
 		if err != nil {
 			continue
 		}
@@ -175,7 +197,7 @@ func poolNameScore(s setting) int {
 // ownedBy reports whether a file lies in the service's paths, or carries its name on the way.
 func ownedBy(in *Input, service, file string) bool {
 	for _, glob := range in.Services[service].Paths {
-		if matchGlob(glob, file) {
+		if MatchGlob(glob, file) {
 			return true
 		}
 	}
@@ -197,9 +219,9 @@ func namedAfter(service string, s setting) bool {
 	return len(want) > 2 && slices.ContainsFunc(s.Path, func(k string) bool { return strings.Contains(normalName(k), want) })
 }
 
-// matchGlob matches a path against a glob whose ** stands for any directories; a directory matches
+// MatchGlob matches a path against a glob whose ** stands for any directories; a directory matches
 // all below it.
-func matchGlob(glob, file string) bool {
+func MatchGlob(glob, file string) bool {
 	glob = strings.Trim(strings.TrimPrefix(glob, "./"), "/")
 	if glob == "" || glob == "." {
 		return true
@@ -245,7 +267,7 @@ func settingsFiles(base fs.FS) []string {
 			}
 			return nil
 		}
-		if d.Type().IsRegular() && isSettingsFile(p) && kindOf(p) == ConfigFile {
+		if d.Type().IsRegular() && isSettingsFile(p) && KindOf(p) == ConfigFile {
 			out = append(out, p)
 		}
 		return nil
@@ -270,7 +292,7 @@ func namesRead(in *Input, i int) map[string]int {
 	}
 	dirs := map[string]bool{}
 	for _, l := range in.Locations[i][:min(5, len(in.Locations[i]))] {
-		src, _, err := readBase(in.Base, l.File)
+		src, _, err := ReadBase(in.Base, l.File)
 		if err != nil {
 			continue
 		}
@@ -287,8 +309,8 @@ func namesRead(in *Input, i int) map[string]int {
 			continue
 		}
 		for _, e := range entries[:min(100, len(entries))] {
-			if p := path.Join(dir, e.Name()); e.Type().IsRegular() && kindOf(p) == SourceFile {
-				if src, _, err := readBase(in.Base, p); err == nil {
+			if p := path.Join(dir, e.Name()); e.Type().IsRegular() && KindOf(p) == SourceFile {
+				if src, _, err := ReadBase(in.Base, p); err == nil {
 					note(string(src), 1)
 				}
 			}

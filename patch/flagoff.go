@@ -95,7 +95,7 @@ func (r flagOff) Draft(in *Input, o Option) (*Patch, error) {
 	if file != o.Params["file"] {
 		return nil, fmt.Errorf("the flag is in %s, not in %s; plan again", safePath(file), safePath(o.Params["file"]))
 	}
-	src, mode, err := readBase(in.Base, file)
+	src, mode, err := ReadBase(in.Base, file)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func inFlagWindow(in *Input, at time.Time) bool {
 func flagRelation(in *Input, i int, t turnedFlag) string {
 	if i < len(in.Locations) {
 		for _, l := range in.Locations[i][:min(5, len(in.Locations[i]))] {
-			src, _, err := readBase(in.Base, l.File)
+			src, _, err := ReadBase(in.Base, l.File)
 			if err == nil && mentionsFlag(string(src), t.flag) {
 				return fmt.Sprintf("%s, where the suspect's code is, reads it", safePath(l.File))
 			}
@@ -233,7 +233,7 @@ func flagRelation(in *Input, i int, t turnedFlag) string {
 		return "it belongs to the suspect's service"
 	}
 	for _, file := range serviceSources(in, s.Service) {
-		if src, _, err := readBase(in.Base, file); err == nil && mentionsFlag(string(src), t.flag) {
+		if src, _, err := ReadBase(in.Base, file); err == nil && mentionsFlag(string(src), t.flag) {
 			return fmt.Sprintf("%s, a file of the suspect's service, reads it", safePath(file))
 		}
 	}
@@ -278,7 +278,7 @@ func serviceSources(in *Input, service string) []string {
 			}
 			return nil
 		}
-		if d.Type().IsRegular() && kindOf(p) == SourceFile && slices.ContainsFunc(paths, func(g string) bool { return matchGlob(g, p) }) {
+		if d.Type().IsRegular() && KindOf(p) == SourceFile && slices.ContainsFunc(paths, func(g string) bool { return MatchGlob(g, p) }) {
 			out = append(out, p)
 		}
 		return nil
@@ -315,7 +315,7 @@ func findFlag(in *Input, t turnedFlag) (string, flagChange, error) {
 	var change flagChange
 	var why error
 	for _, f := range flagFiles(in) {
-		src, _, err := readBase(in.Base, f)
+		src, _, err := ReadBase(in.Base, f)
 		if err != nil {
 			why = err
 			continue

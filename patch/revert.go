@@ -228,8 +228,8 @@ func reverseFile(base fs.FS, f localize.ChangedFile) (FileEdit, error) {
 	if err != nil {
 		return FileEdit{}, err
 	}
-	edit := FileEdit{Path: f.Path, Kind: kindOf(f.Path), Mode: 0o100644}
-	old, mode, err := readBase(base, f.Path)
+	edit := FileEdit{Path: f.Path, Kind: KindOf(f.Path), Mode: 0o100644}
+	old, mode, err := ReadBase(base, f.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return FileEdit{}, err
@@ -263,8 +263,8 @@ func reverseFile(base fs.FS, f localize.ChangedFile) (FileEdit, error) {
 	return edit, err
 }
 
-// readBase reads a plain file of the base with its git mode; no symbolic link is followed.
-func readBase(base fs.FS, name string) ([]byte, uint32, error) {
+// ReadBase reads a plain file of the base with its git mode; no symbolic link is followed.
+func ReadBase(base fs.FS, name string) ([]byte, uint32, error) {
 	for i, c := range name {
 		if c != '/' {
 			continue
@@ -312,7 +312,7 @@ func emptiesBase(base fs.FS, files []FileEdit) bool {
 			}
 			return nil
 		}
-		if k := kindOf(p); !gone[p] && (k == SourceFile || k == ConfigFile) {
+		if k := KindOf(p); !gone[p] && (k == SourceFile || k == ConfigFile) {
 			left = true
 		}
 		if seen++; left || seen > 10_000 {
@@ -324,8 +324,8 @@ func emptiesBase(base fs.FS, files []FileEdit) bool {
 	return err == nil && !left
 }
 
-// kindOf says what a file of a repository is for, by its name.
-func kindOf(p string) FileKind {
+// KindOf says what a file of a repository is for, by its name.
+func KindOf(p string) FileKind {
 	base, ext := path.Base(p), strings.ToLower(path.Ext(p))
 	lower := strings.ToLower(p)
 	switch {

@@ -1,0 +1,422 @@
+package pyrecipe
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	ts "github.com/remediator/remediator/codeindex/treesitter"
+	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/patch"
+)
+
+// outageMargin is how much longer than the longest observed outage the retries have to last.
+const outageMargin = 1.25
+
+// defaultBase is the first delay, in seconds, where the telemetry does not say how long the peer was away,
+// defaultBudget what all delays may take where no deadline of a caller is known: about what a person waits for a page.
+const (
+	defaultBase   = 0.1
+	defaultBudget = 10
+)
+
+type retryBackoff struct{}
+
+// NewRetryBackoff returns the recipe that lets the gaps between retries grow, with jitter: delays of
+// base·2^k·u with u uniform in [½, 1), the "equal jitter" of M. Brooker, "Exponential Backoff And Jitter", AWS
+// Architecture Blog, 2015. Its lower bound is what makes the sum of the delays certain. The number of attempts stays.
+func NewRetryBackoff() patch.Recipe { return retryBackoff{} }
+
+func (retryBackoff) Name() string     { return "py-retry-backoff@1" }
+func (retryBackoff) Rung() patch.Rung { return patch.Code }
+
+func (r retryBackoff) Propose(in *patch.Input, i int) ([]patch.Option, []patch.Left) {
+	p, ok := pattern(in.Suspects[i], localize.PatternRetryBurst)
+	if !ok {
+		return nil, nil
+	}
+	leave := func(why string) ([]patch.Option, []patch.Left) {
+		return nil, []patch.Left{{Rung: patch.Code, Recipe: r.Name(), Why: why}}
+	}
+	why := ""
+	for _, pl := range places(in, i) {
+		s, err := open(in.Base, pl.file)
+		if err != nil {
+			why = err.Error()
+			continue
+		}
+		l, err := findRetryLoop(s, pl.line)
+		if err != nil {
+			why = fmt.Sprintf("%s:%d: %v", pl.file, pl.line, err)
+			continue
+		}
+		if l.attempts == 0 {
+			l.attempts = int(value(p, "attempts"))
+		}
+		b, err := chooseBackoff(p, l.attempts)
+		if err != nil {
+			return leave(fmt.Sprintf("%s:%d: %v", pl.file, s.line(l.loop), err))
+		}
+		return []patch.Option{{
+			ID:     "code-py-retry-backoff",
+			Rung:   patch.Code,
+			Title:  "Back off between the retries in " + s.qualified(l.function),
+			Why:    fmt.Sprintf("the loop at %s:%d repeats without growing gaps; %s", pl.file, s.line(l.loop), b.why),
+			Recipe: r.Name(),
+			Params: map[string]string{"file": pl.file, "line": fmt.Sprint(pl.line), "base_seconds": short(b.base), "risk": b.risk, "attempts": fmt.Sprint(l.attempts)},
+			Target: pl.file + ":" + s.qualified(l.function),
+			Size:   2,
+		}}, nil
+	}
+	if why == "" {
+		return nil, nil
+	}
+	return leave(why)
+}
+
+// backoff is how the delays are chosen.
+type backoff struct {
+	base float64 // seconds
+	why  string
+	risk string // what the delays do not reach, "" if they do what is asked
+}
+
+// chooseBackoff takes the base with which the smallest possible delays between n attempts,
+// ½·base·(2^(n-1)-1) together, cover the longest outage with its margin, or the largest whose longest
+// delays the caller still waits for.
+func chooseBackoff(p localize.Pattern, n int) (backoff, error) {
+	if n < 2 || n > 12 {
+		return backoff{}, fmt.Errorf("%d attempts leave no gaps to spread, or too many", n)
+	}
+	gaps := math.Pow(2, float64(n-1)) - 1
+	budget, words := value(p, "budget_seconds", "deadline_seconds", "caller_deadline_seconds", "caller_timeout_seconds"), "that the caller waits"
+	if budget == 0 {
+		budget, words = defaultBudget, "allowed where no deadline of a caller is known"
+	}
+	outage := value(p, "outage_max_seconds")
+	b := backoff{base: defaultBase}
+	if outage > 0 {
+		b.base = roundUp(2 * outage * outageMargin / gaps)
+	}
+	if b.base*gaps > budget {
+		b.base = roundDown(budget / gaps)
+		b.risk = fmt.Sprintf("The delays between %d attempts last at least %.3gs; the longest outage seen lasted %.3gs, and more does not fit into the %.3gs %s.", n, b.base*gaps/2, outage, budget, words)
+	}
+	if b.base < 0.001 {
+		return backoff{}, fmt.Errorf("%d attempts with growing gaps do not fit into the %.3gs %s", n, budget, words)
+	}
+	b.why = fmt.Sprintf("%d attempts with delays from %gs on, doubled and jittered, spread over at least %.3gs and at most %.3gs", n, b.base, b.base*gaps/2, b.base*gaps)
+	if outage > 0 {
+		b.why += fmt.Sprintf("; the longest outage seen lasted %.3gs", outage)
+	}
+	return b, nil
+}
+
+// roundDown keeps two significant digits.
+func roundDown(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Round(math.Floor(v/unit+1e-9)*unit*1e6) / 1e6
+}
+
+// roundUp keeps two significant digits.
+func roundUp(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Round(math.Ceil(v/unit-1e-9)*unit*1e6) / 1e6
+}
+
+func (r retryBackoff) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
+	s, err := open(in.Base, o.Params["file"])
+	if err != nil {
+		return nil, err
+	}
+	l, err := findRetryLoop(s, number(o.Params["line"]))
+	if err != nil {
+		return nil, err
+	}
+	l.attempts = number(o.Params["attempts"])
+	g, err := newGuard(in, s, s.qualified(l.function), "retry_backoff")
+	if err != nil {
+		return nil, err
+	}
+	sleep := "time.sleep"
+	if s.async(l.function) {
+		sleep = "await asyncio.sleep"
+		g.needs = append(g.needs, need{"asyncio", ""})
+	} else {
+		g.needs = append(g.needs, need{"time", ""})
+	}
+	g.needs = append(g.needs, need{"random", ""})
+	base := o.Params["base_seconds"]
+	edits, err := l.backOff(s, g, sleep, base)
+	if err != nil {
+		return nil, err
+	}
+	p, err := finish(in, s, o, g, edits)
+	if err != nil {
+		return nil, err
+	}
+	p.Summary = []string{fmt.Sprintf("With the flag on, %s waits before each further attempt: %ss, doubled each time, of which a random half at most is left out. The number of attempts stays.", s.qualified(l.function), base)}
+	p.Risks = []string{"A call that fails for good fails later than before, by the sum of the delays."}
+	if risk := o.Params["risk"]; risk != "" {
+		p.Risks = append(p.Risks, risk)
+	}
+	return p, addTest(in, p, s, g, backoffTest(s, l, g, base))
+}
+
+// retryLoop is a loop that repeats a failing call.
+type retryLoop struct {
+	function ts.Node
+	loop     ts.Node
+	counter  string
+	rename   ts.Node // the _ of "for _ in range", which gets a name
+	start    int     // the counter in the first round
+	attempts int     // 0 when the code does not tell
+	handler  ts.Node // the except clause that goes on to the next round, None for retries on a result
+	call     ts.Node // the call that is repeated
+}
+
+// findRetryLoop finds the retry loop of the function at a line: the innermost around the line, or the only one.
+func findRetryLoop(s *source, line int) (retryLoop, error) {
+	f := s.functionAt(line)
+	if f == ts.None {
+		return retryLoop{}, errors.New("the line is in no function")
+	}
+	var found []retryLoop
+	var why error
+	for _, n := range s.own(f, "for_statement", "while_statement") {
+		l, err := s.readRetryLoop(f, n)
+		if err != nil {
+			if why == nil || !errors.Is(err, errNoRetry) {
+				why = err
+			}
+			continue
+		}
+		found = append(found, l)
+	}
+	if len(found) > 1 {
+		at := slices.DeleteFunc(slices.Clone(found), func(l retryLoop) bool { return s.line(l.loop) > line || s.tree.LastLine(l.loop) < line })
+		if len(at) == 0 {
+			return retryLoop{}, fmt.Errorf("%s has %d loops that retry; which of them is meant is not known", s.name(f), len(found))
+		}
+		found = at[len(at)-1:]
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	if why == nil {
+		why = errNoRetry
+	}
+	return retryLoop{}, fmt.Errorf("%s: %w", s.name(f), why)
+}
+
+var errNoRetry = errors.New("there is no loop that counts attempts and repeats a failing call")
+
+func (s *source) readRetryLoop(f, n ts.Node) (retryLoop, error) {
+	l := retryLoop{function: f, loop: n, handler: ts.None, call: ts.None, rename: ts.None}
+	body := s.child(n, "body")
+	if !l.repeats(s, body) {
+		return l, errNoRetry
+	}
+	for _, c := range s.own(f, "call") {
+		if name := s.text(s.child(c, "function")); s.inside(c, body) && (name == "sleep" || strings.HasSuffix(name, ".sleep")) {
+			if t := s.text(s.child(c, "arguments")); strings.Contains(t, "**") || strings.Contains(t, "<<") || strings.Contains(t, "random") {
+				return l, errors.New("the loop backs off already")
+			}
+		}
+	}
+	if s.is(n, "for_statement") {
+		return l, l.readRange(s)
+	}
+	return l, l.readCounter(s, body)
+}
+
+// repeats looks for what makes another round: an except clause that does not leave the loop, or a result
+// that is returned on a condition only.
+func (l *retryLoop) repeats(s *source, body ts.Node) bool {
+	for _, t := range s.own(l.function, "try_statement") {
+		if !s.inside(t, body) || s.enclosing(t, "for_statement", "while_statement") != l.loop {
+			continue
+		}
+		for _, h := range s.children(t) {
+			if !s.is(h, "except_clause") {
+				continue
+			}
+			b := s.children(s.ofKind(h, "block"))
+			if len(b) == 0 || s.is(b[len(b)-1], "raise_statement", "return_statement", "break_statement") {
+				continue
+			}
+			l.handler = h
+			l.call = s.outerCall(s.child(t, "body"))
+			return l.call != ts.None
+		}
+	}
+	conditional := false
+	for _, r := range s.own(l.function, "return_statement", "break_statement") {
+		if s.inside(r, body) && s.is(s.enclosing(r, "if_statement", "for_statement", "while_statement"), "if_statement") {
+			conditional = true
+		}
+	}
+	if !conditional {
+		return false
+	}
+	l.call = s.outerCall(body)
+	return l.call != ts.None
+}
+
+// outerCall is the first call in a block that may be the one to another service: no builtin, no logging.
+func (s *source) outerCall(block ts.Node) ts.Node {
+	for _, c := range s.all(block, "call") {
+		f := s.text(s.child(c, "function"))
+		lower := strings.ToLower(f)
+		if strings.Contains(lower, "log") || strings.Contains(lower, "span") || strings.Contains(lower, "print") || strings.HasSuffix(lower, "sleep") || slices.Contains([]string{"len", "str", "int", "range", "dict", "list", "float", "min", "max"}, f) {
+			continue
+		}
+		return c
+	}
+	return ts.None
+}
+
+func (l *retryLoop) readRange(s *source) error {
+	left := s.child(l.loop, "left")
+	right := s.child(l.loop, "right")
+	if !s.is(left, "identifier") || !s.is(right, "call") || s.text(s.child(right, "function")) != "range" {
+		return errNoRetry
+	}
+	args := s.children(s.child(right, "arguments"))
+	if len(args) == 3 {
+		return errors.New("the loop counts in steps")
+	}
+	if len(args) == 2 {
+		if !s.is(args[0], "integer") {
+			return errors.New("the loop's first count is not a constant")
+		}
+		l.start = number(s.text(args[0]))
+	}
+	l.counter = s.text(left)
+	if l.counter == "_" {
+		l.counter, l.rename = "attempt", left
+		if s.binds(l.function, "attempt") || s.binds(s.tree.Root(), "attempt") {
+			return errors.New("the loop does not name its count")
+		}
+	}
+	l.attempts, _ = s.rangeCount(l.loop)
+	return nil
+}
+
+// rangeCount is the number of rounds of a loop over range, where the code tells.
+func (s *source) rangeCount(loop ts.Node) (int, bool) {
+	right := s.child(loop, "right")
+	if !s.is(right, "call") || s.text(s.child(right, "function")) != "range" {
+		return 0, false
+	}
+	args := s.children(s.child(right, "arguments"))
+	if len(args) == 0 || len(args) > 2 {
+		return 0, false
+	}
+	end, ok := s.constant(args[len(args)-1], 0)
+	from := 0
+	if len(args) == 2 {
+		from, _ = s.constant(args[0], 0)
+	}
+	return end - from, ok && end > from
+}
+
+// constant is the value of an integer, of a module's constant, or of a sum of such.
+func (s *source) constant(n ts.Node, depth int) (int, bool) {
+	if depth > 4 {
+		return 0, false
+	}
+	switch s.kind(n) {
+	case "integer":
+		v := number(strings.ReplaceAll(s.text(n), "_", ""))
+		return v, v < 1000
+	case "binary_operator":
+		a, ok1 := s.constant(s.child(n, "left"), depth+1)
+		b, ok2 := s.constant(s.child(n, "right"), depth+1)
+		if s.text(s.child(n, "operator")) == "-" {
+			b = -b
+		} else if s.text(s.child(n, "operator")) != "+" {
+			return 0, false
+		}
+		return a + b, ok1 && ok2
+	case "identifier":
+		v, count := ts.None, 0
+		for _, a := range s.all(s.tree.Root(), "assignment") {
+			if s.text(s.child(a, "left")) == s.text(n) {
+				v = s.child(a, "right")
+				count++
+			}
+		}
+		if count == 1 {
+			return s.constant(v, depth+1)
+		}
+	}
+	return 0, false
+}
+
+// readCounter handles while loops over a counter that grows by one.
+func (l *retryLoop) readCounter(s *source, body ts.Node) error {
+	for _, a := range s.own(l.function, "augmented_assignment") {
+		if !s.inside(a, body) || s.text(s.child(a, "operator")) != "+=" || s.text(s.child(a, "right")) != "1" {
+			continue
+		}
+		name := s.text(s.child(a, "left"))
+		for _, b := range s.own(l.function, "assignment") {
+			if b < l.loop && s.text(s.child(b, "left")) == name && s.is(s.child(b, "right"), "integer") {
+				if l.counter != "" {
+					return errors.New("the loop keeps more than one count")
+				}
+				l.counter, l.start = name, number(s.text(s.child(b, "right")))
+			}
+		}
+	}
+	if l.counter == "" {
+		return errNoRetry
+	}
+	for _, c := range append([]ts.Node{s.child(l.loop, "condition")}, s.own(l.function, "comparison_operator")...) {
+		parts := strings.Fields(s.text(c))
+		if len(parts) != 3 || parts[0] != l.counter || c != s.child(l.loop, "condition") && !s.inside(c, body) {
+			continue
+		}
+		operands := s.children(c)
+		limit, ok := s.constant(operands[len(operands)-1], 0)
+		if !ok {
+			continue
+		}
+		switch parts[1] {
+		case "<", ">=":
+			l.attempts = limit - l.start
+		case "<=", ">":
+			l.attempts = limit - l.start + 1
+		}
+		break
+	}
+	return nil
+}
+
+// backOff puts the delay at the top of the loop: whatever way leads to another round, it passes there.
+func (l retryLoop) backOff(s *source, g *guard, sleep, base string) ([]edit, error) {
+	first := s.children(s.child(l.loop, "body"))[0]
+	ind, err := s.indent(first)
+	if err != nil {
+		return nil, err
+	}
+	nl, unit := s.newline(), s.unit()
+	exponent := fmt.Sprintf("(%s - %d)", l.counter, l.start+1)
+	if l.start+1 == 0 {
+		exponent = l.counter
+	}
+	text := ind + fmt.Sprintf("if %s > %d and %s:", l.counter, l.start, g.on) + nl
+	text += ind + unit + fmt.Sprintf("%s(%s * 2 ** %s * random.uniform(0.5, 1))", sleep, base, exponent) + nl
+	if g.attribute != "" {
+		text += ind + unit + g.attribute + nl
+	}
+	at := s.lineStart(s.tree.Start(first))
+	edits := []edit{{at, at, text}}
+	if l.rename != ts.None {
+		edits = append(edits, edit{s.tree.Start(l.rename), s.tree.Stop(l.rename), l.counter})
+	}
+	return edits, nil
+}

@@ -1,0 +1,472 @@
+package pyrecipe
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	ts "github.com/remediator/remediator/codeindex/treesitter"
+)
+
+// world is what a generated test has to set up so that a function takes the way to a statement: values
+// for the parts of its arguments, of its object and of the module that the code looks at.
+type world struct {
+	s        *source
+	function ts.Node
+	values   map[string]string // access key -> Python expression
+	accesses map[string]access
+	// raises are calls that have to raise: access key of the call -> exception expression.
+	raises map[string]string
+}
+
+func newWorld(s *source, function ts.Node) *world {
+	return &world{s: s, function: function, values: map[string]string{}, accesses: map[string]access{}, raises: map[string]string{}}
+}
+
+// set demands a value; false when another one is demanded already, or something has to be reached
+// through a value that is no object.
+func (w *world) set(a access, value string) bool {
+	k := a.key()
+	if old, ok := w.values[k]; ok {
+		return old == value
+	}
+	for other := range w.accesses {
+		// A part of something that must be None, or None of which a part is needed.
+		if v, ok := w.values[other]; ok && v == "None" && strings.HasPrefix(k, other) && other != k {
+			return false
+		}
+		if value == "None" && strings.HasPrefix(other, k) && other != k {
+			return false
+		}
+	}
+	w.values[k], w.accesses[k] = value, a
+	return true
+}
+
+func (w *world) value(a access) (string, bool) { v, ok := w.values[a.key()]; return v, ok }
+
+// reach makes the function take the way to the statement: every condition on the way holds, and no
+// earlier statement leaves.
+func (w *world) reach(n ts.Node) error {
+	s := w.s
+	for at := n; at != w.function && at != ts.None; at = s.up(at) {
+		up := s.up(at)
+		switch s.kind(up) {
+		case "if_statement":
+			if err := w.branch(up, at); err != nil {
+				return err
+			}
+		case "while_statement":
+			if s.tree.Field(at) == "body" && !w.satisfy(s.child(up, "condition"), true) {
+				return w.lost(s.child(up, "condition"))
+			}
+		case "for_statement":
+			if s.tree.Field(at) == "body" && !w.iterates(s.child(up, "right")) {
+				return w.lost(s.child(up, "right"))
+			}
+		case "except_clause", "except_group_clause", "finally_clause", "match_statement", "case_clause":
+			return fmt.Errorf("it lies in a handler or a match statement (line %d)", s.line(up))
+		case "conditional_expression":
+			parts := s.children(up)
+			if len(parts) != 3 || at != parts[1] && !w.satisfy(parts[1], at == parts[0]) {
+				return w.lost(up)
+			}
+		case "block":
+			if err := w.pass(up, at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) lost(n ts.Node) error {
+	return fmt.Errorf("the condition on line %d cannot be met by a generated argument", w.s.line(n))
+}
+
+// branch makes an if statement take the branch that at is.
+func (w *world) branch(statement, at ts.Node) error {
+	s := w.s
+	if s.tree.Field(at) == "condition" {
+		return nil
+	}
+	if s.tree.Field(at) == "consequence" {
+		if c := s.child(statement, "condition"); !w.satisfy(c, true) {
+			return w.lost(c)
+		}
+		return nil
+	}
+	if c := s.child(statement, "condition"); !w.satisfy(c, false) {
+		return w.lost(c)
+	}
+	for _, other := range s.children(statement) {
+		if !s.is(other, "elif_clause") {
+			continue
+		}
+		if c := s.child(other, "condition"); !w.satisfy(c, other == at) {
+			return w.lost(c)
+		}
+		if other == at {
+			break
+		}
+	}
+	return nil
+}
+
+// pass makes the statements before at in a block not leave it.
+func (w *world) pass(block, at ts.Node) error {
+	s := w.s
+	for _, c := range s.children(block) {
+		if c >= at {
+			return nil
+		}
+		if s.is(c, "assert_statement") && !w.satisfy(s.tree.First(c), true) {
+			return w.lost(c)
+		}
+		if !s.is(c, "if_statement") {
+			continue
+		}
+		conditions := []ts.Node{c}
+		for _, e := range s.children(c) {
+			if s.is(e, "elif_clause") {
+				conditions = append(conditions, e)
+			}
+		}
+		for _, e := range conditions {
+			body := s.child(e, "consequence")
+			if s.leaves(body) && !w.satisfy(s.child(e, "condition"), false) {
+				return w.lost(e)
+			}
+		}
+	}
+	return nil
+}
+
+// leaves reports a block that does not run on to the statement after it.
+func (s *source) leaves(block ts.Node) bool {
+	c := s.children(block)
+	return len(c) > 0 && s.is(c[len(c)-1], "return_statement", "raise_statement", "continue_statement", "break_statement")
+}
+
+func (w *world) iterates(n ts.Node) bool {
+	s := w.s
+	switch s.kind(n) {
+	case "list", "tuple", "set", "string":
+		return len(s.children(n)) > 0
+	case "call":
+		if f := s.text(s.child(n, "function")); f == "range" || f == "enumerate" || f == "sorted" || f == "reversed" || f == "list" {
+			args := s.children(s.child(n, "arguments"))
+			if f == "range" {
+				return len(args) > 0
+			}
+			return len(args) > 0 && w.iterates(args[0])
+		}
+	}
+	a, ok := s.resolve(w.function, n, 0)
+	if !ok {
+		return false
+	}
+	key := a.with(step{elemStep, ""})
+	if _, set := w.values[key.key()]; !set {
+		w.accesses[key.key()] = key
+	}
+	return true
+}
+
+// satisfy makes a condition true or false by demanding values; false when it does not know how.
+func (w *world) satisfy(c ts.Node, want bool) bool {
+	s := w.s
+	switch s.kind(c) {
+	case "parenthesized_expression":
+		return w.satisfy(s.tree.First(c), want)
+	case "true":
+		return want
+	case "false", "none":
+		return !want
+	case "not_operator":
+		return w.satisfy(s.child(c, "argument"), !want)
+	case "boolean_operator":
+		l, r := s.child(c, "left"), s.child(c, "right")
+		if (s.text(s.child(c, "operator")) == "and") == want {
+			return w.satisfy(l, want) && w.satisfy(r, want)
+		}
+		saved, reached := maps.Clone(w.values), maps.Clone(w.accesses)
+		if w.satisfy(l, want) {
+			return true
+		}
+		w.values, w.accesses = saved, reached
+		return w.satisfy(r, want)
+	case "comparison_operator":
+		return w.compare(c, want)
+	case "call":
+		if ok, done := w.predicate(c, want); done {
+			return ok
+		}
+	}
+	a, ok := s.resolve(w.function, c, 0)
+	if !ok {
+		return false
+	}
+	return w.truth(a, want)
+}
+
+func (w *world) truth(a access, want bool) bool {
+	if v, ok := w.value(a); ok {
+		falsy := v == "None" || v == "0" || v == "False" || v == `""` || v == "[]" || v == "{}"
+		return falsy != want
+	}
+	if want {
+		for k := range w.accesses { // reached through: it is an object already
+			if strings.HasPrefix(k, a.key()) && k != a.key() {
+				return true
+			}
+		}
+		return w.set(a, "True")
+	}
+	return w.set(a, "None") || w.set(a, "False")
+}
+
+// predicate handles isinstance and the tests of strings.
+func (w *world) predicate(c ts.Node, want bool) (ok, done bool) {
+	s := w.s
+	f := s.child(c, "function")
+	args := s.children(s.child(c, "arguments"))
+	if s.text(f) == "isinstance" && len(args) == 2 {
+		a, ok := s.resolve(w.function, args[0], 0)
+		if !ok {
+			return false, true
+		}
+		sample := map[string]string{"str": `"x"`, "int": "1", "float": "1.0", "dict": `{"x": 1}`, "list": "[1]", "bool": "True"}[s.text(args[1])]
+		if !want {
+			return true, true
+		}
+		return sample != "" && w.set(a, sample), true
+	}
+	if s.is(f, "attribute") && len(args) == 1 && s.is(args[0], "string") {
+		m := s.text(s.child(f, "attribute"))
+		if m == "startswith" || m == "endswith" {
+			a, ok := s.resolve(w.function, s.child(f, "object"), 0)
+			v := s.text(args[0])
+			if !want {
+				v = `"~"`
+			}
+			return ok && w.set(a, v), true
+		}
+	}
+	return false, false
+}
+
+func (w *world) compare(c ts.Node, want bool) bool {
+	s := w.s
+	var operands []ts.Node
+	var op string
+	for n := range s.tree.Children(c) {
+		if s.tree.Field(n) == "operators" {
+			op += s.text(n) + " "
+			continue
+		}
+		operands = append(operands, n)
+	}
+	op = strings.Join(strings.Fields(op), " ")
+	if len(operands) != 2 {
+		return false
+	}
+	l, r := operands[0], operands[1]
+	if s.literal(l) && !s.literal(r) { // 3 < x is x > 3
+		l, r = r, l
+		op = map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<="}[op] + map[bool]string{true: op}[op == "==" || op == "!="]
+	}
+	if !want {
+		op = map[string]string{"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<", "in": "not in", "not in": "in", "is": "is not", "is not": "is"}[op]
+	}
+	if op == "" {
+		return false
+	}
+	if call := l; s.is(call, "call") && s.text(s.child(call, "function")) == "len" && s.is(r, "integer") {
+		return w.length(call, op, s.text(r))
+	}
+	a, ok := s.resolve(w.function, l, 0)
+	if !ok {
+		return false
+	}
+	if s.is(r, "list", "tuple", "set") {
+		var first ts.Node = ts.None
+		for _, e := range s.children(r) {
+			if s.literal(e) {
+				first = e
+				break
+			}
+		}
+		switch {
+		case op == "in" && first != ts.None:
+			return w.set(a, s.text(first))
+		case op == "not in":
+			return true // a stand-in equals none of them
+		}
+		return false
+	}
+	if !s.literal(r) {
+		b, ok := s.resolve(w.function, r, 0)
+		if !ok {
+			return false
+		}
+		pair := map[string][2]string{"<": {"1", "2"}, "<=": {"1", "1"}, ">": {"2", "1"}, ">=": {"1", "1"}, "==": {"1", "1"}, "!=": {"1", "2"}}[op]
+		return pair[0] != "" && w.set(a, pair[0]) && w.set(b, pair[1])
+	}
+	if s.is(r, "none") {
+		switch op {
+		case "is", "==":
+			return w.set(a, "None")
+		}
+		return w.truthy(a)
+	}
+	if v, have := w.value(a); have {
+		return holds(v, op, s.text(r))
+	}
+	switch op {
+	case "==", "is":
+		return w.set(a, s.text(r))
+	case "!=", "is not":
+		if s.is(r, "integer", "float") {
+			return w.set(a, shifted(s.text(r), 1))
+		}
+		return w.set(a, `"~"`)
+	case ">":
+		return w.number(a, r, 1)
+	case "<":
+		return w.number(a, r, -1)
+	case ">=", "<=":
+		return w.number(a, r, 0)
+	}
+	return false
+}
+
+// truthy is "not None": whatever stands there already will do unless it is None.
+func (w *world) truthy(a access) bool {
+	if v, ok := w.value(a); ok {
+		return v != "None"
+	}
+	w.accesses[a.key()] = a
+	return true
+}
+
+func (w *world) number(a access, r ts.Node, delta float64) bool {
+	return w.s.is(r, "integer", "float", "unary_operator") && w.set(a, shifted(w.s.text(r), delta))
+}
+
+func (w *world) length(call ts.Node, op, n string) bool {
+	args := w.s.children(w.s.child(call, "arguments"))
+	limit, err := strconv.Atoi(n)
+	if len(args) != 1 || err != nil || limit > 20 || limit < 0 {
+		return false
+	}
+	size := limit
+	switch op {
+	case ">", "!=":
+		size++
+	case "<":
+		size--
+	}
+	a, ok := w.s.resolve(w.function, args[0], 0)
+	return ok && size >= 0 && w.set(a, "["+strings.TrimSuffix(strings.Repeat("1, ", size), ", ")+"]")
+}
+
+func holds(v, op, r string) bool {
+	a, err1 := strconv.ParseFloat(v, 64)
+	b, err2 := strconv.ParseFloat(r, 64)
+	if err1 != nil || err2 != nil {
+		return op == "==" && v == r || op == "!=" && v != r
+	}
+	return map[string]bool{"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[op]
+}
+
+func shifted(number string, delta float64) string {
+	v, err := strconv.ParseFloat(strings.ReplaceAll(number, "_", ""), 64)
+	if err != nil {
+		return number
+	}
+	return strconv.FormatFloat(v+delta, 'f', -1, 64)
+}
+
+// literal reports constants, whose text can be copied into a test.
+func (s *source) literal(n ts.Node) bool {
+	switch s.kind(n) {
+	case "integer", "float", "true", "false", "none":
+		return true
+	case "string":
+		return len(s.all(n, "interpolation")) == 0 && !strings.Contains(s.text(n), "\n") && len(s.text(n)) < 200
+	case "unary_operator":
+		return s.literal(s.child(n, "argument"))
+	case "list", "tuple", "dictionary":
+		return len(s.children(n)) == 0
+	}
+	return false
+}
+
+// numbers gives 1 to what arithmetic is done with and what nothing else is demanded of.
+func (w *world) numbers() {
+	s := w.s
+	for _, n := range s.own(w.function, "attribute", "subscript", "identifier", "call") {
+		up := s.up(n)
+		numeric := false
+		switch s.kind(up) {
+		case "binary_operator":
+			other := s.child(up, "left")
+			if other == n {
+				other = s.child(up, "right")
+			}
+			numeric = s.tree.Field(n) != "" && !s.is(other, "string", "list", "concatenated_string")
+			if op := s.text(s.child(up, "operator")); op == "%" && s.is(s.child(up, "left"), "string") {
+				numeric = false
+			}
+		case "comparison_operator":
+			t := s.text(up)
+			numeric = strings.ContainsAny(t, "<>")
+		case "augmented_assignment":
+			numeric = s.tree.Field(n) == "right" && !s.is(n, "call")
+		case "interpolation":
+			numeric = s.ofKind(up, "format_specifier") != ts.None
+		case "argument_list":
+			f := s.text(s.child(s.up(up), "function"))
+			numeric = slices.Contains([]string{"round", "int", "float", "abs", "range", "min", "max"}, f)
+		}
+		if !numeric {
+			continue
+		}
+		a, ok := s.resolve(w.function, n, 0)
+		if !ok || a.kind == globalRoot && !slices.ContainsFunc(a.steps, func(st step) bool { return st.kind == callStep }) {
+			continue
+		}
+		if _, known := w.values[a.key()]; known || w.part(a) {
+			continue
+		}
+		if a.kind == globalRoot && !w.roots()[a.root] {
+			continue // nothing else of it is replaced
+		}
+		w.set(a, "1")
+	}
+}
+
+// part reports whether something is reached through a, or a through a value that is set.
+func (w *world) part(a access) bool {
+	k := a.key()
+	for other := range w.accesses {
+		if other != k && (strings.HasPrefix(other, k) || w.values[other] != "" && strings.HasPrefix(k, other)) {
+			return true
+		}
+	}
+	return false
+}
+
+// roots are the names of the module that the test has to replace.
+func (w *world) roots() map[string]bool {
+	out := map[string]bool{}
+	for _, a := range w.accesses {
+		if a.kind == globalRoot {
+			out[a.root] = true
+		}
+	}
+	return out
+}
