@@ -45,6 +45,7 @@ type message struct {
 	ID     int           `json:"id,omitempty"`
 	Port   int           `json:"port,omitempty"`
 	Error  string        `json:"error,omitempty"`
+	PID    int           `json:"pid,omitempty"` // of the command, as the process inside sees it
 	Code   int           `json:"code,omitempty"`
 	Killed string        `json:"killed,omitempty"`
 	Grace  time.Duration `json:"grace,omitempty"`

@@ -136,7 +136,7 @@ func (v *supervisor) run() error {
 		return fmt.Errorf("start %s in %s: %w", program, v.setup.Dir, err)
 	}
 	null.Close()
-	if err := v.control.send(message{Kind: kindStarted}); err != nil {
+	if err := v.control.send(message{Kind: kindStarted, PID: v.command}); err != nil {
 		return err
 	}
 	go v.obey()

@@ -30,6 +30,7 @@ type Process struct {
 	private string
 	started time.Time
 	bridge  *bridge
+	command int // process id, meaningful out here without a process namespace only
 
 	up     chan error // nil once the command runs, or why it does not
 	ended  chan struct{}
@@ -212,6 +213,10 @@ func (p *Process) live(started chan<- error, read *os.File) {
 	_ = p.cmd.Wait()
 	elapsed := time.Since(p.started)
 	<-listened
+	if p.exit == nil && p.fence == FenceNone && p.command > 0 {
+		// No namespace takes the tree along when the process inside is shot; its group is what can be found.
+		_ = unix.Kill(-p.command, unix.SIGKILL)
+	}
 	select {
 	case <-drained:
 	case <-time.After(outputAfter):
@@ -251,6 +256,7 @@ func (p *Process) listen() {
 		case kindReady:
 			p.bridge.open(fds)
 		case kindStarted:
+			p.command = m.PID
 			p.report(nil)
 		case kindFailed:
 			p.report(errors.New(m.Error))

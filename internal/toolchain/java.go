@@ -22,7 +22,7 @@ func findJava(ctx context.Context, m *machine, dir string, t *Toolchain) error {
 	}
 	t.Version = "java " + version
 	t.Env["JAVA_HOME"] = home
-	t.ReadOnly = append(t.ReadOnly, installs(home)...)
+	t.ReadOnly = append(t.ReadOnly, m.installs(home)...)
 	path := []string{filepath.Join(home, "bin")}
 	gradle := exists(filepath.Join(dir, "build.gradle")) || exists(filepath.Join(dir, "build.gradle.kts"))
 	tool := "mvn"
@@ -33,7 +33,7 @@ func findJava(ctx context.Context, m *machine, dir string, t *Toolchain) error {
 	if err != nil {
 		t.Notes = append(t.Notes, err.Error()+", or name build and test commands in the configuration")
 	} else if real, err := filepath.EvalSymlinks(found); err == nil {
-		t.ReadOnly = append(t.ReadOnly, installs(filepath.Dir(filepath.Dir(real)))...)
+		t.ReadOnly = append(t.ReadOnly, m.installs(filepath.Dir(filepath.Dir(real)))...)
 		path = append(path, filepath.Dir(real))
 	}
 	t.Env["PATH"] = pathWith(path...)

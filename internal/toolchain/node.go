@@ -20,7 +20,7 @@ func findNode(ctx context.Context, m *machine, dir string, t *Toolchain) error {
 	version, executable, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	t.Version = "node " + version
 	prefix := filepath.Dir(filepath.Dir(executable))
-	t.ReadOnly = append(t.ReadOnly, installs(prefix)...)
+	t.ReadOnly = append(t.ReadOnly, m.installs(prefix)...)
 	t.Env["PATH"] = pathWith(filepath.Dir(executable))
 	t.Env["CI"] = "true" // runners that watch for changes run once instead
 	t.Env["NO_UPDATE_NOTIFIER"] = "1"

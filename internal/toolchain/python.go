@@ -60,14 +60,14 @@ func findPython(ctx context.Context, m *machine, _ string, t *Toolchain) error {
 	if py.Prefix != py.Base {
 		t.Env["VIRTUAL_ENV"] = py.Prefix
 	}
-	t.ReadOnly = append(t.ReadOnly, installs(py.Prefix, py.Base)...)
+	t.ReadOnly = append(t.ReadOnly, m.installs(py.Prefix, py.Base)...)
 	if real, err := filepath.EvalSymlinks(py.Executable); err == nil {
-		t.ReadOnly = append(t.ReadOnly, installs(filepath.Dir(filepath.Dir(real)))...)
+		t.ReadOnly = append(t.ReadOnly, m.installs(filepath.Dir(filepath.Dir(real)))...)
 	}
 	// Packages elsewhere: an editable install, a directory that a .pth file names.
 	for _, dir := range py.Path {
 		if filepath.IsAbs(dir) && !within(py.Prefix, dir) && !within(py.Base, dir) && dir != py.UserSite {
-			t.ReadOnly = append(t.ReadOnly, installs(dir)...)
+			t.ReadOnly = append(t.ReadOnly, m.installs(dir)...)
 		}
 	}
 	if py.UserSiteUsed && exists(py.UserSite) && slices.Contains(py.Path, py.UserSite) {
@@ -117,8 +117,19 @@ func pathWith(dirs ...string) string {
 	return path + systemPath
 }
 
-// installs leaves out the top of the file system, which is no installation: a compiler in /usr/bin or /bin
-// has /usr or / for a prefix, and those are shown as far as they should be.
-func installs(dirs ...string) []string {
-	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "/" || dir == "/usr" || !filepath.IsAbs(dir) })
+// installs turns the prefixes of installations into directories to show. The top of the file system is no
+// installation: a compiler in /usr/bin or /bin has /usr or / for a prefix, and those are shown as far as
+// they should be. Of the home directory and ~/.local, which hold keys and mail, only programs and libraries are shown.
+func (m *machine) installs(prefixes ...string) []string {
+	var dirs []string
+	for _, dir := range prefixes {
+		switch dir = filepath.Clean(dir); {
+		case !filepath.IsAbs(dir) || dir == "/" || dir == "/usr" || dir == "/home":
+		case m.home() != "" && (within(dir, m.home()) || dir == filepath.Join(m.home(), ".local")):
+			dirs = append(dirs, filepath.Join(dir, "bin"), filepath.Join(dir, "lib"))
+		default:
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }

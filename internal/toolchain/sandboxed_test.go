@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,4 +151,166 @@ func TestGoBuildWithoutTheCacheForComparison(t *testing.T) {
 		t.Fatalf("build: %+v", r)
 	}
 	t.Logf("build from nothing: %v", time.Since(start))
+}
+
+func TestGoCacheOfTheUserStaysAsItIs(t *testing.T) {
+	s := newSandbox(t)
+	dir := instrumented(t)
+	tc := newToolchain(t, toolchain.Go, dir, toolchain.Options{})
+	var user string
+	for i, word := range strings.Fields(tc.Env["GOCACHEPROG"]) {
+		if word == "--ro" {
+			user = strings.Fields(tc.Env["GOCACHEPROG"])[i+1]
+		}
+	}
+	if user == "" {
+		t.Skip("NOT TESTED: the user has no cache")
+	}
+	write(t, dir, map[string]string{"main_test.go": `package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+func TestPoison(t *testing.T) {
+	if err := os.WriteFile("` + user + `/00/poison", nil, 0o644); err == nil {
+		t.Error("wrote to the user's cache")
+	}
+	if err := os.WriteFile(os.Getenv("GOMODCACHE") + "/poison", nil, 0o644); err == nil {
+		t.Error("wrote to the module cache")
+	}
+	if err := os.WriteFile(os.Getenv("GOROOT") + "/poison", nil, 0o644); err == nil {
+		t.Error("wrote to the compiler")
+	}
+}
+`})
+	if r := run(t, s, dir, tc, nil, tc.Test...); r.Code != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestGoWithCgo(t *testing.T) {
+	s := newSandbox(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"go.mod": "module example.test/cgo\n\ngo 1.24\n",
+		"main.go": `package main
+
+// static int twice(int x) { return 2 * x; }
+import "C"
+
+import (
+	"fmt"
+	"net"
+)
+
+func main() {
+	_, err := net.LookupHost("localhost")
+	fmt.Println(C.twice(21), err)
+}
+`})
+	tc := newToolchain(t, toolchain.Go, dir, toolchain.Options{})
+	if tc.Env["CGO_ENABLED"] != "1" {
+		t.Skip("NOT TESTED: no C compiler")
+	}
+	if r := run(t, s, dir, tc, nil, "go", "run", "."); r.Code != 0 || r.Output != "42 <nil>\n" {
+		t.Errorf("got %+v", r)
+	}
+	// A second build of the case finds the first one's work.
+	for _, compiles := range []bool{true, false} {
+		r := run(t, s, dir, tc, nil, "go", "build", "-x", "-o", "/tmp/out", ".")
+		if r.Code != 0 || strings.Contains(r.Output, "/compile -o") != compiles {
+			t.Errorf("compiles: want %v: %+v", compiles, r)
+		}
+	}
+}
+
+func TestGoFetchThenOffline(t *testing.T) {
+	dir := instrumented(t)
+	tc := newToolchain(t, toolchain.Go, dir, toolchain.Options{})
+	if err := toolchain.Fetch(context.Background(), toolchain.Go, dir, tc.Fetch); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, map[string]string{"extra.go": "package main\n\nimport _ \"example.invalid/absent\"\n"})
+	err := toolchain.Fetch(context.Background(), toolchain.Go, dir, tc.Fetch)
+	if err == nil || !strings.Contains(err.Error(), "example.invalid/absent") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPythonTestsInside(t *testing.T) {
+	s := newSandbox(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"test_sum.py": `import json, sqlite3, ssl, unittest
+
+class SumTest(unittest.TestCase):
+    def test_sum(self):
+        self.assertEqual(sum([1, 2]), 3)
+`})
+	tc := newToolchain(t, toolchain.Python, dir, toolchain.Options{})
+	for _, command := range [][]string{tc.Build, tc.Test} {
+		if r := run(t, s, dir, tc, nil, command...); r.Code != 0 {
+			t.Errorf("%v: %+v", command, r)
+		}
+	}
+	// Nothing was written into the working copy.
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+func TestPythonVirtualEnvironmentInside(t *testing.T) {
+	s := newSandbox(t)
+	home := t.TempDir() // as if below the home directory: hidden unless it is shown
+	venv := filepath.Join(home, ".venv")
+	python := newToolchain(t, toolchain.Python, home, toolchain.Options{})
+	if out, err := exec.Command("python3", "-m", "venv", "--without-pip", venv).CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: no virtual environment: %v: %s", err, out)
+	}
+	site, err := filepath.Glob(filepath.Join(venv, "lib", "*", "site-packages"))
+	if err != nil || len(site) != 1 {
+		t.Fatalf("%v, %v", site, err)
+	}
+	write(t, site[0], map[string]string{"installed_here.py": "answer = 42\n"})
+	dir := t.TempDir()
+	tc := newToolchain(t, toolchain.Python, dir, toolchain.Options{Checkout: home})
+	r := run(t, s, dir, tc, nil, "python3", "-c", "import installed_here; print(installed_here.answer)")
+	if r.Code != 0 || r.Output != "42\n" {
+		t.Errorf("got %+v", r)
+	}
+	if r := run(t, s, dir, python, nil, "python3", "-c", "import installed_here"); r.Code == 0 {
+		t.Error("found without the environment")
+	}
+}
+
+func TestNodeTestsInside(t *testing.T) {
+	s := newSandbox(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"package.json": `{"name":"x","scripts":{"test":"node --test","build":"node -e 'console.log(\"built\")'"}}`,
+		"sum.test.js":  `const test = require("node:test"); const assert = require("node:assert"); test("sum", () => assert.equal(1 + 2, 3));`,
+	})
+	tc := newToolchain(t, toolchain.JavaScript, dir, toolchain.Options{})
+	for _, command := range [][]string{tc.Build, tc.Test} {
+		if r := run(t, s, dir, tc, nil, command...); r.Code != 0 {
+			t.Errorf("%v: %+v", command, r)
+		}
+	}
+}
+
+func TestJavaRunsInside(t *testing.T) {
+	s := newSandbox(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"Hello.java": `class Hello {
+	public static void main(String[] args) { System.out.println(System.getProperty("user.name") + " " + (1 + 2)); }
+}`})
+	tc := newToolchain(t, toolchain.Java, dir, toolchain.Options{})
+	if r := run(t, s, dir, tc, nil, "java", "Hello.java"); r.Code != 0 || r.Output != "sandbox 3\n" {
+		t.Errorf("got %+v", r)
+	}
+	if r := run(t, s, dir, tc, nil, "mvn", "-v"); r.Code != 0 || !strings.Contains(r.Output, "Apache Maven") {
+		t.Logf("NOT TESTED: Maven: %+v", r)
+	}
 }
