@@ -150,9 +150,11 @@ type Verdicts struct {
 	// Replays are by name: golden_base, incident_base, golden_on, incident_on, golden_off, incident_off.
 	Replays    []Replay `json:"replays,omitempty"`
 	Reproduced bool     `json:"reproduced"` // the incident was red on the base build
-	Proved     bool     `json:"proved"`
-	Why        string   `json:"why"`
-	NotProved  []string `json:"not_proved,omitempty"` // what a reviewer must not assume
+	// FlagOffSame says that with the flag off the patched build could not be told from the base build.
+	FlagOffSame bool     `json:"flag_off_same,omitempty"`
+	Proved      bool     `json:"proved"`
+	Why         string   `json:"why"`
+	NotProved   []string `json:"not_proved,omitempty"` // what a reviewer must not assume
 }
 
 // Replay is one replay of one build.

@@ -30,6 +30,7 @@ type Repository interface {
 type NewCommit struct {
 	Base    string
 	Branch  string
+	Case    string // the incident's fingerprint
 	Message string
 	When    time.Time
 	Edits   []patch.FileEdit
@@ -72,6 +73,8 @@ type Judge interface {
 // Artifacts keeps the files of a case. Put is atomic.
 type Artifacts interface {
 	Put(name string, data []byte) error
+	// Seal finishes the clone: keeps it for a proposal, removes it otherwise.
+	Seal(proposed bool) error
 	// Digests lists every file of the case so far, by name.
 	Digests() ([]attest.Artifact, error)
 }

@@ -140,8 +140,9 @@ func (r *proofRun) golden(ctx context.Context) (string, error) {
 		return failed, err
 	}
 	if d := replay.Equivalent(r.b.goldenAt, run); len(d) > 0 {
-		return fmt.Sprintf("with the flag off it is not the same as the base build: %d differences, the first at %s %s", len(d), d[0].Case, d[0].Target), nil
+		return fmt.Sprintf("with the flag off it is not the same as the base build: %d differences, the first in %s: %s %s", len(d), d[0].Case, d[0].Target, d[0].Kind), nil
 	}
+	r.out.FlagOffSame = true
 	return "", nil
 }
 

@@ -10,7 +10,12 @@ import (
 
 // Settings are what the configuration and the command line decided for one case.
 type Settings struct {
-	Tool     string // name and version
+	Tool    string // name and version
+	Version string
+	// Committer is the address the commits are made under, for the file of allowed signers.
+	Committer string
+	// Redact takes secrets and personal data out of a text before it is written anywhere.
+	Redact   func(string) string
 	Services map[string]Service
 	Provider string // feature-flag provider of the repository
 	FlagFile string

@@ -4,15 +4,18 @@
 package casedir
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
@@ -27,11 +30,13 @@ const (
 	ReportFile      = "report.html"
 	EvidenceFile    = "evidence.sigstore.json"
 	KeyFile         = "signing.pub"
+	SignersFile     = "allowed_signers"
 	Repository      = "repository.git"
+	RepositorySums  = "repository.sha256" // of every file of the clone, as sha256sum writes it
 	work            = ".work"
 )
 
-var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, Repository, work}
+var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, Repository, RepositorySums, work}
 
 // Dir is an open case directory. It is locked until Close.
 type Dir struct {
@@ -147,25 +152,98 @@ func (d *Dir) Put(name string, data []byte) error {
 	return nil
 }
 
-// Digests lists every file of the case with its SHA-256, the evidence and the work
-// directory left out.
-func (d *Dir) Digests() ([]attest.Artifact, error) { return Digests(d.Path) }
+// Seal finishes the clone: with a proposal in it, every file of it is listed with its digest;
+// without one it is removed, since it holds nothing that the user's repository does not.
+func (d *Dir) Seal(proposed bool) error {
+	if !proposed {
+		return os.RemoveAll(d.File(Repository))
+	}
+	sums, err := walkSums(d.File(Repository), nil)
+	if err != nil {
+		return fmt.Errorf("listing the clone: %w", err)
+	}
+	return d.Put(RepositorySums, manifest(sums))
+}
 
-// Digests lists the files of the case in dir.
-func Digests(dir string) ([]attest.Artifact, error) {
+func manifest(sums []attest.Artifact) []byte {
+	var b bytes.Buffer
+	for _, s := range sums {
+		fmt.Fprintf(&b, "%s  %s/%s\n", s.SHA256, Repository, s.Name)
+	}
+	return b.Bytes()
+}
+
+// CheckRepository compares the clone with the list that Seal wrote.
+func CheckRepository(dir string) attest.Claim {
+	c := attest.Claim{Name: Repository}
+	want, err := os.ReadFile(filepath.Join(dir, RepositorySums))
+	if err != nil {
+		c.Why = err.Error()
+		return c
+	}
+	sums, err := walkSums(filepath.Join(dir, Repository), nil)
+	if err != nil {
+		c.Why = err.Error()
+		return c
+	}
+	have := manifest(sums)
+	if bytes.Equal(have, want) {
+		c.Proved, c.Why = true, fmt.Sprintf("its %d files are those listed in %s", len(sums), RepositorySums)
+		return c
+	}
+	c.Why = "it is not what was signed: " + firstDifference(want, have)
+	return c
+}
+
+// firstDifference names the first file that was changed, added or removed.
+func firstDifference(want, have []byte) string {
+	listed := map[string]string{}
+	for line := range strings.Lines(string(want)) {
+		if sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  "); ok {
+			listed[name] = sum
+		}
+	}
+	for line := range strings.Lines(string(have)) {
+		sum, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		switch signed, ok := listed[name]; {
+		case !ok:
+			return name + " was added"
+		case signed != sum:
+			return name + " was changed"
+		}
+		delete(listed, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		return name + " is missing"
+	}
+	return "the list itself is malformed"
+}
+
+// Digests lists every file of the case with its SHA-256, in the order of names. Left out are the evidence, which
+// will hold the list, the clone, which has a list of its own, and the work directory.
+func (d *Dir) Digests() ([]attest.Artifact, error) {
+	out, err := walkSums(d.Path, []string{work, EvidenceFile, Repository})
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of the case: %w", err)
+	}
+	return out, nil
+}
+
+// walkSums lists the files below root, but for those names at its top.
+func walkSums(root string, leave []string) ([]attest.Artifact, error) {
 	var out []attest.Artifact
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(dir, p)
+		rel, err := filepath.Rel(root, p)
 		if err != nil {
 			return err
 		}
 		switch {
-		case rel == work:
+		case slices.Contains(leave, rel) && e.IsDir():
 			return fs.SkipDir
-		case e.IsDir() || rel == EvidenceFile:
+		case slices.Contains(leave, rel) || e.IsDir():
 			return nil
 		case !e.Type().IsRegular():
 			return fmt.Errorf("%s is not a regular file", rel)
@@ -177,10 +255,7 @@ func Digests(dir string) ([]attest.Artifact, error) {
 		out = append(out, attest.Artifact{Name: filepath.ToSlash(rel), SHA256: sum})
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("listing the files of the case: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 func sumFile(path string) (string, error) {

@@ -38,6 +38,7 @@ func (Pages) PullRequest(c *remedy.Case) ([]byte, error) {
 	}
 	nextSteps(w, c)
 	if w.Len() > maxBody {
+		// Blocks are short, so that what is cut is a list or a table.
 		cut := w.Bytes()[:maxBody]
 		if i := bytes.LastIndexByte(cut, '\n'); i > 0 {
 			cut = cut[:i]
@@ -56,13 +57,24 @@ func multiline(s string) string {
 	return strings.TrimSuffix(prose(head), ":") + "\n\n" + fenced("text", rest) + "\n"
 }
 
+// maxBlock bounds one block of output in a body; the whole stands in the report.
+const maxBlock = 6000
+
 // fenced sets text as a code block that nothing in the text can close.
 func fenced(lang, s string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(strings.TrimRight(s, "\n"), "\n") {
+		if b.Len() > maxBlock {
+			fmt.Fprintf(&b, "[cut after %d lines]\n", i)
+			break
+		}
+		b.WriteString(plain(line) + "\n")
+	}
 	fence := "```"
-	for strings.Contains(s, fence) {
+	for strings.Contains(b.String(), fence) {
 		fence += "`"
 	}
-	return fence + lang + "\n" + strings.TrimRight(s, "\n") + "\n" + fence
+	return fence + lang + "\n" + b.String() + fence
 }
 
 func whatBroke(w *bytes.Buffer, c *remedy.Case) {
@@ -141,7 +153,7 @@ func proved(w *bytes.Buffer, c *remedy.Case) {
 	fmt.Fprintf(w, "## What was proved\n\n%s.\n\n", strings.TrimSuffix(prose(v.Why), "."))
 	fmt.Fprint(w, "| check | seen | |\n| --- | --- | --- |\n")
 	for _, ch := range v.Checks {
-		note := ch.Why
+		note := prose(ch.Why)
 		if len(ch.Command) > 0 {
 			note = strings.TrimSpace(note + " " + code(strings.Join(ch.Command, " ")))
 		}
@@ -149,6 +161,9 @@ func proved(w *bytes.Buffer, c *remedy.Case) {
 	}
 	for _, r := range v.Replays {
 		fmt.Fprintf(w, "| %s, %s | %s%s | %s |\n", replayName(r.Name), prose(r.Build), r.Verdict.Outcome, wanted(string(r.Verdict.Outcome), string(r.Want), r.OK), prose(r.Verdict.Why))
+	}
+	if v.FlagOffSame {
+		fmt.Fprint(w, "| golden traces, flag off beside base | no difference | statuses, headers, bodies, span trees and outgoing calls |\n")
 	}
 	fmt.Fprintf(w, "| policy | %s | bundle %s |\n\n", c.Policy.Outcome, code(short(c.Policy.Bundle)))
 	for _, f := range c.Policy.Findings {

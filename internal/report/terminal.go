@@ -15,7 +15,10 @@ type Terminal struct {
 	W io.Writer
 	// Verbose shows the whole diff and every suspect's reasons.
 	Verbose bool
-	started bool
+
+	started   bool
+	noCode    bool // a ranking alone has no places in code
+	noDecline bool // said once at the end
 }
 
 var stageNames = map[remedy.State]string{
@@ -101,7 +104,9 @@ func (t *Terminal) located(c *remedy.Case) {
 	}
 	for i, s := range c.Suspects {
 		t.line("%d. %s  score %.2f  confidence %.2f", s.Rank, what(s), s.Score, s.Confidence)
-		t.line("   at %s", place(s))
+		if !t.noCode {
+			t.line("   at %s", place(s))
+		}
 		if i > 0 && !t.Verbose {
 			continue
 		}
@@ -167,6 +172,9 @@ func (t *Terminal) proof(c *remedy.Case) {
 		for _, r := range v.Replays {
 			t.line("  %-7s %s, %s: %s", r.Verdict.Outcome, replayName(r.Name), r.Build, r.Verdict.Why)
 		}
+		if v.FlagOffSame {
+			t.line("  same    golden traces, flag off beside base: no difference")
+		}
 		for _, n := range v.NotProved {
 			t.line("  not proved: %s", n)
 		}
@@ -188,7 +196,7 @@ func (t *Terminal) proposal(c *remedy.Case) {
 }
 
 func (t *Terminal) declined(c *remedy.Case) {
-	if c.Declined == nil {
+	if c.Declined == nil || t.noDecline {
 		return
 	}
 	fmt.Fprintln(t.W)

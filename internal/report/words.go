@@ -17,7 +17,7 @@ func plain(s string) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range s {
-		if n++; n > 300 {
+		if n++; n > 600 {
 			b.WriteRune('…')
 			break
 		}

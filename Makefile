@@ -1,0 +1,50 @@
+# Targets for people; `make help` lists them.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+OUT ?= out
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build the binary into bin/
+	$(GO) build -o bin/remediator ./cmd/remediator
+
+.PHONY: test
+test: ## Run all tests with the race detector; what is skipped says what was missing
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt clean:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: demo
+demo: ## Show the whole path on a recorded incident
+	$(GO) run ./cmd/remediator demo --out $(OUT)/demo
+
+.PHONY: demo-all
+demo-all: python-env ## Run every recorded incident; say which end in a pull request and which are declined
+	PATH="$(abspath $(OUT))/python/bin:$$PATH" $(GO) run ./cmd/remediator demo --all --out $(OUT)/demo-all
+
+.PHONY: python-env
+python-env: ## Make the environment of the sample shop's Python service
+	examples/shop/python-env $(OUT)/python
+
+.PHONY: test-live
+test-live: ## Tests that need what takes minutes to build (cosign); kept in a cache folder outside the repository
+	REMEDIATOR_LIVE=1 $(GO) test -timeout 30m -run Live ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks behind docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./telemetry ./localize ./codeindex ./patch ./policy ./replay
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for ten seconds
+	@for p in $$($(GO) list ./...); do for t in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	  echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime 10s $$p || exit 1; done; done

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remediator/remediator/codeindex"
+	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/internal/bundle"
+	"github.com/remediator/remediator/internal/report"
+	"github.com/remediator/remediator/localize"
+)
+
+func localizeCommand(io stdio) *cobra.Command {
+	var f format
+	var dir, alert string
+	c := &cobra.Command{
+		Use:   "localize --incident DIR",
+		Short: "Rank the suspects of an incident by its telemetry",
+		Long: `Ranks suspects from the telemetry alone: no repository, no model, nothing written.
+Exit code 10 means that it abstained; the output says why and what would have helped.`,
+		Example: "  remediator localize --incident testdata/incidents/retry-storm\n  remediator localize --incident DIR --format dot | dot -Tsvg > graph.svg",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			b, in, err := loadIncident(dir, alert, io)
+			if err != nil {
+				return err
+			}
+			res := localize.Rank(in, b.Evidence, localize.Options{})
+			switch f.value {
+			case "json":
+				err = writeJSON(io.out, res)
+			case "dot":
+				_, err = fmt.Fprint(io.out, res.Graph.DOT())
+			default:
+				err = report.Localization(io.out, &res)
+			}
+			if err == nil && res.Decision == localize.Abstain {
+				return quiet(exitDeclined)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&dir, "incident", "", "incident bundle directory (required)")
+	c.Flags().StringVar(&alert, "alert", "", "alert body to use instead of the bundle's alert.json; - reads standard input")
+	f.bind(c, "dot")
+	return c
+}
+
+// loadIncident reads a bundle and its alert.
+func loadIncident(dir, alert string, io stdio) (*bundle.Bundle, incident.Incident, error) {
+	if dir == "" {
+		return nil, incident.Incident{}, usage("--incident is required: name a directory with alert.json and incident/*.jsonl")
+	}
+	b, err := bundle.Load(dir, bundle.Limits{})
+	if err != nil {
+		return nil, incident.Incident{}, inputError(err)
+	}
+	if alert != "" {
+		if b.Alert, err = readAlert(alert, io); err != nil {
+			return nil, incident.Incident{}, err
+		}
+	}
+	if b.Alert == nil {
+		return nil, incident.Incident{}, inputError(fmt.Errorf("%s has no alert.json: pass the alert's body with --alert FILE or --alert -", dir))
+	}
+	in, err := incident.Parse(b.Alert)
+	return b, in, inputError(err)
+}
+
+func indexCommand(io stdio) *cobra.Command {
+	index := &cobra.Command{Use: "index", Short: "Look leads from telemetry up in code", Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	index.AddCommand(locateCommand(io))
+	return index
+}
+
+func locateCommand(io stdio) *cobra.Command {
+	var f format
+	var repo string
+	var q codeindex.Query
+	c := &cobra.Command{
+		Use:   "locate",
+		Short: "Find the file, line and function behind a span, route, log line or stack frame",
+		Example: `  remediator index locate --repo . --span "charge card"
+  remediator index locate --route /orders/{id} --method GET
+  remediator index locate --log "payment 42 refused by bank"`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			if q.Span+q.Route+q.Log+q.Statement+q.File+q.Function+q.Namespace == "" {
+				return usage("nothing to look up: give at least one of --span, --route, --log, --statement, --file, --function")
+			}
+			if info, err := os.Stat(repo); err != nil || !info.IsDir() {
+				return inputError(fmt.Errorf("--repo %s is not a directory", repo))
+			}
+			ix, err := codeindex.Build(c.Context(), os.DirFS(repo), codeindex.Options{})
+			if err != nil {
+				return inputError(err)
+			}
+			found := ix.Locate(codeindex.WeightedQuery{Query: q, Weight: 1})
+			if f.json() {
+				return writeJSON(io.out, found)
+			}
+			if len(found) == 0 {
+				fmt.Fprintln(io.err, "nothing in the code matches; try a shorter literal, or another kind of lead")
+				return quiet(exitNo)
+			}
+			for _, l := range found {
+				fmt.Fprintf(io.out, "%s:%d\t%s\t%.2f\t%s\n", l.File, l.Line, l.Function, l.Confidence, l.Reason)
+			}
+			return nil
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&repo, "repo", ".", "directory of the code")
+	fl.StringVar(&q.Service, "service", "", "service name; paths that carry it are preferred")
+	fl.StringSliceVar(&q.Paths, "path", nil, "globs the service owns")
+	fl.StringVar(&q.Span, "span", "", "span name")
+	fl.StringVar(&q.Method, "method", "", "HTTP method")
+	fl.StringVar(&q.Route, "route", "", "HTTP or RPC route, or a path")
+	fl.StringVar(&q.Log, "log", "", "log message or template")
+	fl.StringVar(&q.Statement, "statement", "", "database statement")
+	fl.StringVar(&q.Peer, "peer", "", "name of the dependency that is called")
+	fl.StringVar(&q.File, "file", "", "file of a stack frame")
+	fl.IntVar(&q.Line, "line", 0, "line of a stack frame")
+	fl.StringVar(&q.Function, "function", "", "function of a stack frame")
+	fl.StringVar(&q.Namespace, "namespace", "", "class, module or logger")
+	f.bind(c)
+	return c
+}

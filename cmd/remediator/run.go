@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remediator/remediator/attest"
+	"github.com/remediator/remediator/codeindex"
+	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/internal/bundle"
+	"github.com/remediator/remediator/internal/casedir"
+	"github.com/remediator/remediator/internal/report"
+	"github.com/remediator/remediator/internal/sandbox"
+	"github.com/remediator/remediator/internal/workbench"
+	"github.com/remediator/remediator/patch"
+	"github.com/remediator/remediator/patch/gorecipe"
+	"github.com/remediator/remediator/patch/pyrecipe"
+	"github.com/remediator/remediator/policy"
+	"github.com/remediator/remediator/remedy"
+)
+
+// runOptions are the flags of run, and what demo sets in their place.
+type runOptions struct {
+	incident, alert, repo, out, branch, propose string
+	golden, key                                 string
+	allowWeak, verbose                          bool
+	format                                      format
+}
+
+func runCommand(io stdio) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run --incident DIR --repo PATH",
+		Short: "Take one incident from its alert to a proven, signed pull request",
+		Long: `Takes one incident through all stages. Nothing is written outside --out unless
+--propose says so, and the checkout of the repository is never touched. The output
+directory then holds case.json, patch.diff, pull-request.md, report.html,
+evidence.sigstore.json, signing.pub and repository.git with the proposed branch.
+
+Exit code 0: a pull request is proposed. Exit code 10: declined; the report says what
+was found and what to check by hand.`,
+		Example: `  remediator run --incident ./incident-42 --repo ~/src/shop --out ./case-42
+  curl -s $ALERT | remediator run --incident ./incident-42 --alert - --repo ~/src/shop --propose branch`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			cs, err := runCase(c.Context(), o, io)
+			if err != nil {
+				return err
+			}
+			if o.format.json() {
+				if err := writeJSON(io.out, cs); err != nil {
+					return err
+				}
+			}
+			if cs.Declined != nil {
+				return quiet(exitDeclined)
+			}
+			return nil
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&o.incident, "incident", "", "incident bundle directory (required)")
+	fl.StringVar(&o.alert, "alert", "", "alert body to use instead of the bundle's alert.json; - reads standard input")
+	fl.StringVar(&o.repo, "repo", "", "repository of the code (required)")
+	fl.StringVar(&o.branch, "branch", "", "branch a pull request would target (default: the repository's default branch)")
+	fl.StringVar(&o.out, "out", "remediator-case", "directory for the case; empty, absent or made by an earlier run")
+	fl.StringVar(&o.propose, "propose", "none", "none: write to --out only; branch: also create the branch in the repository")
+	fl.StringVar(&o.golden, "golden", "", "directory of golden trace sets to use instead of those the configuration names")
+	fl.StringVar(&o.key, "key", "", "signing key as cosign makes it, passphrase in COSIGN_PASSWORD (default: a key made for this run alone)")
+	fl.BoolVar(&o.allowWeak, "allow-weak-sandbox", false, "run candidate code without namespaces where the machine offers none")
+	fl.BoolVarP(&o.verbose, "verbose", "v", false, "show the reasons of every suspect")
+	o.format.bind(c)
+	return c
+}
+
+func (o *runOptions) check() error {
+	switch {
+	case o.incident == "":
+		return usage("--incident is required: name a directory with alert.json and incident/*.jsonl")
+	case o.repo == "":
+		return usage("--repo is required: name a clone of the repository whose services the telemetry is of")
+	case o.propose != "none" && o.propose != "branch":
+		return usage("--propose %q: choose none or branch", o.propose)
+	}
+	return o.format.check()
+}
+
+func readAlert(name string, io stdio) ([]byte, error) {
+	if name == "-" {
+		b, err := readBounded(io.in)
+		return b, inputError(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, inputError(fmt.Errorf("alert: %w", err))
+	}
+	defer f.Close()
+	b, err := readBounded(f)
+	return b, inputError(err)
+}
+
+// readBounded reads at most one byte more than an alert may have, so that Parse can say that it
+// is too large.
+func readBounded(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, incident.MaxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the alert: %w", err)
+	}
+	return b, nil
+}
+
+// runCase wires the stages together and runs one case.
+func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) {
+	b, err := bundle.Load(o.incident, bundle.Limits{})
+	if err != nil {
+		return nil, inputError(err)
+	}
+	if o.alert != "" {
+		if b.Alert, err = readAlert(o.alert, io); err != nil {
+			return nil, err
+		}
+	}
+	if b.Alert == nil {
+		return nil, inputError(fmt.Errorf("%s has no alert.json: pass the alert's body with --alert FILE or --alert -", o.incident))
+	}
+	if _, err := incident.Parse(b.Alert); err != nil {
+		return nil, inputError(err) // before anything is written
+	}
+	key, err := signingKey(o.key)
+	if err != nil {
+		return nil, machineError(err)
+	}
+	fence, err := sandbox.New(sandbox.Options{AllowWeak: o.allowWeak})
+	if err != nil {
+		return nil, machineError(err)
+	}
+	dir, err := casedir.Open(o.out)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	defer dir.Close()
+
+	p, repo, err := pipeline(ctx, o, dir, fence, key, io)
+	if err != nil {
+		return nil, err
+	}
+	cs, err := p.Run(ctx, remedy.Input{Alert: b.Alert, Evidence: b.Evidence})
+	if err != nil {
+		if errors.Is(err, remedy.ErrAlert) {
+			err = inputError(err)
+		}
+		return nil, err
+	}
+	if o.propose == "branch" && cs.Commit != nil {
+		if err := repo.Propose(ctx, o.repo, cs.Commit.Branch, cs.Commit.SHA); err != nil {
+			return nil, inputError(fmt.Errorf("the case is complete in %s, but the branch could not be created: %w", o.out, err))
+		}
+	}
+	if !o.format.json() {
+		report.Closing(io.out, cs, o.out, o.propose == "branch")
+	}
+	return cs, nil
+}
+
+func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbox.Sandbox, key *attest.Key, io stdio) (*remedy.Pipeline, *workbench.Repository, error) {
+	signer, err := key.SSHSigner()
+	if err != nil {
+		return nil, nil, machineError(err)
+	}
+	repo, err := workbench.OpenRepository(ctx, o.repo, dir.File(casedir.Repository), o.branch, signer)
+	if err != nil {
+		return nil, nil, inputError(err)
+	}
+	notes, err := repo.LoadConfig()
+	if err != nil {
+		return nil, nil, inputError(err)
+	}
+	conf := repo.Config()
+	var golden fs.FS
+	if o.golden != "" {
+		if info, err := os.Stat(o.golden); err != nil || !info.IsDir() {
+			return nil, nil, inputError(fmt.Errorf("--golden %s is not a directory", o.golden))
+		}
+		golden = os.DirFS(o.golden)
+	}
+	judge, err := newJudge(ctx, conf, repo.BaseTree())
+	if err != nil {
+		return nil, nil, inputError(err)
+	}
+	pages, err := report.NewPages()
+	if err != nil {
+		return nil, nil, err
+	}
+	var observer remedy.Observer = &report.Terminal{W: io.out, Verbose: o.verbose}
+	if o.format.json() {
+		observer = &report.Terminal{W: io.err}
+	}
+	for _, n := range notes {
+		observer.Note(n)
+	}
+	return &remedy.Pipeline{
+		Settings: workbench.Settings(conf, version(), golden),
+		Repo:     repo,
+		Bench:    workbench.New(fence, repo, dir.Work(), o.repo),
+		Judge:    judge,
+		Recipes:  recipes(),
+		Index: func(ctx context.Context, tree fs.FS) (*codeindex.Index, error) {
+			return codeindex.Build(ctx, tree, codeindex.Options{})
+		},
+		Artifacts: dir,
+		Pages:     pages,
+		Key:       key,
+		Observer:  observer,
+	}, repo, nil
+}
+
+// recipes are all ways to mend something, of every rung and language.
+func recipes() []patch.Recipe {
+	all := []patch.Recipe{patch.NewFlagOff(), patch.NewRevert(), patch.NewConfigValue()}
+	all = append(all, gorecipe.Recipes()...)
+	return append(all, pyrecipe.Recipes()...)
+}
+
+var _ remedy.Judge = (*policy.Engine)(nil)
