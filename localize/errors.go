@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/remediator/remediator/telemetry"
 )
@@ -81,34 +82,18 @@ func (a *analysis) findErrors() {
 			continue
 		}
 		tr, recs := &a.cur.traces[t], a.cur.recs[t]
-		// Only failures on the way to the root's failure count: walk down failed spans.
-		var leaves []int
-		stack := []int{a.cur.outcomes[t].root}
-		for len(stack) > 0 {
-			i := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			if recs[i].origin {
-				leaves = append(leaves, i)
-				continue
-			}
-			for _, c := range tr.Children(i) {
-				if recs[c].outcome == failed {
-					stack = append(stack, c)
-				}
-			}
-		}
-		if len(leaves) == 0 {
+		last := a.failureStart(tr, recs, a.cur.outcomes[t].root)
+		if last < 0 {
 			continue
 		}
-		slices.Sort(leaves)
-		// Several failed branches: the one that ended last is what the root's failure
-		// followed from; the others had been coped with.
-		last := decisive(tr, leaves)
 		total++
 		p := place{op: recs[last].op}
 		origin := recs[last].op
-		for i := last; i >= 0 && recs[i].outcome == failed; i = tr.Parent(i) {
+		for i := last; i >= 0 && (recs[i].outcome == failed || i == last); i = tr.Parent(i) {
 			p.op = recs[i].op
+			if recs[i].outcome != failed {
+				break // it held up the one that gave up
+			}
 			if newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
 				break
 			}
@@ -185,15 +170,82 @@ func (a *analysis) findErrors() {
 	}
 }
 
-// decisive picks the leaf whose branch ended last: that of the last attempt.
-func decisive(tr *telemetry.Trace, leaves []int) int {
-	best := leaves[0]
-	for _, l := range leaves[1:] {
-		if tr.Spans[l].End() > tr.Spans[best].End() {
-			best = l
+// failureStart follows the failure of a trace down from its root to the span where it
+// began; -1 when there is none. Of several failed calls of one span those are passed over that
+// were coped with (the same operation succeeded later); of the others the earliest is
+// followed, since what failed later failed in its wake. A span that gave up waiting points
+// to the child it waited for, even though that child does not know that it failed.
+func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) int {
+	at := root
+	if recs[root].outcome != failed {
+		at = -1
+		for _, c := range tr.Children(root) {
+			if recs[c].outcome == failed && (at < 0 || tr.Spans[c].Start < tr.Spans[at].Start) {
+				at = c
+			}
+		}
+		if at < 0 {
+			return -1
 		}
 	}
-	return best
+	for {
+		next := -1
+		for _, c := range tr.Children(at) {
+			if recs[c].outcome != failed || copedWith(tr, recs, at, c) {
+				continue
+			}
+			if next < 0 || tr.Spans[c].Start < tr.Spans[next].Start {
+				next = c
+			}
+		}
+		if next < 0 {
+			break
+		}
+		at = next
+	}
+	if !gaveUp(tr.Spans[at]) {
+		return at
+	}
+	for {
+		next := -1
+		for _, c := range tr.Children(at) {
+			// The child that took all the time there was.
+			if tr.Spans[c].Duration >= tr.Spans[at].Duration*95/100 {
+				next = c
+				break
+			}
+		}
+		if next < 0 {
+			return at
+		}
+		at = next
+	}
+}
+
+// copedWith says that the same operation succeeded under the same parent after failing.
+func copedWith(tr *telemetry.Trace, recs []spanRec, parent, c int) bool {
+	for _, d := range tr.Children(parent) {
+		if d != c && recs[d].op == recs[c].op && recs[d].outcome != failed && tr.Spans[d].Start >= tr.Spans[c].End() {
+			return true
+		}
+	}
+	return false
+}
+
+// gaveUp says that a span failed because it would not wait any longer.
+func gaveUp(s *telemetry.Span) bool {
+	switch s.HTTPStatus() {
+	case 408, 504:
+		return true
+	}
+	if s.RPCStatus() == "DEADLINE_EXCEEDED" {
+		return true
+	}
+	t := strings.ToLower(s.Attrs.Get(telemetry.AttrErrorType) + " " + shorten(s.Message, 300))
+	if e := s.Exception(); e != nil {
+		t += " " + strings.ToLower(e.Attrs.Get(telemetry.AttrExceptionType)+" "+shorten(e.Attrs.Get(telemetry.AttrExceptionMsg), 300))
+	}
+	return strings.Contains(t, "timeout") || strings.Contains(t, "timed out") || strings.Contains(t, "deadline exceeded")
 }
 
 func mostVoted(v map[int32]float64) int32 {

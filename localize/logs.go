@@ -124,31 +124,23 @@ type raisedEvent struct {
 // raisedEvents lists warnings and errors that became more frequent, strongest first.
 func (a *analysis) raisedEvents() []raisedEvent {
 	var out []raisedEvent
-	baseTime := a.base.seconds()
-	if a.base.empty() {
-		baseTime = 0
-	}
+	exposure := a.exposure()
 	for i := range a.events.list {
 		e := &a.events.list[i]
 		if len(e.cur) == 0 || e.severity < warning && !e.thrown {
 			continue
 		}
 		k, kb := float64(len(e.cur)), float64(len(e.base))
-		var z float64
-		if baseTime > 0 {
-			z = zRate(k, a.cur.seconds(), kb, baseTime)
-		} else {
-			z = math.Sqrt(k)
+		x := exposure(e.service)
+		z := math.Sqrt(k)
+		if x[1] > 0 {
+			z = zRate(k, x[0], kb, x[1])
 		}
 		if kb == 0 {
 			// Nothing healthy to compare with: chance alone would bring a rare event once or twice.
 			z = max(z, math.Sqrt(k))
 		}
-		rise := k / a.cur.seconds()
-		if baseTime > 0 {
-			rise -= kb / baseTime
-		}
-		if z < 2 || rise <= 0 {
+		if z < 2 || x[1] > 0 && k/x[0] <= kb/x[1] {
 			continue
 		}
 		strength := ramp(z, 1.5, 5)
@@ -170,6 +162,29 @@ func (a *analysis) raisedEvents() []raisedEvent {
 		return int(x.template - y.template)
 	})
 	return out
+}
+
+// exposure is how much a service did in the incident and when healthy: how many ordinary
+// records it wrote, so that twice the load with twice the warnings is no rise; the length
+// of the windows where there are too few.
+func (a *analysis) exposure() func(service string) [2]float64 {
+	ordinary := map[string][2]float64{}
+	for i := range a.events.list {
+		e := &a.events.list[i]
+		if e.severity < warning && !e.thrown {
+			o := ordinary[e.service]
+			ordinary[e.service] = [2]float64{o[0] + float64(len(e.cur)), o[1] + float64(len(e.base))}
+		}
+	}
+	return func(service string) [2]float64 {
+		if a.base.empty() {
+			return [2]float64{a.cur.seconds(), 0}
+		}
+		if o := ordinary[service]; min(o[0], o[1]) >= 2*enough {
+			return o
+		}
+		return [2]float64{a.cur.seconds(), a.base.seconds()}
+	}
 }
 
 // findLogs weighs new and more frequent warnings and errors. One that names another service

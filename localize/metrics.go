@@ -160,11 +160,12 @@ func (a *analysis) findShifts() []metricShift {
 			healthy[k] = append(healthy[k], v.v)
 		}
 	}
+	restless := restlessness(a.base.ds)
 	var out []metricShift
 	for i := range a.cur.ds.Metrics {
 		s := &a.cur.ds.Metrics[i]
 		base := healthy[seriesKey(s)]
-		if sh, ok := shiftOf(s, base); ok {
+		if sh, ok := shiftOf(s, base, restless[classify(s.Name)]); ok {
 			out = append(out, sh)
 		}
 	}
@@ -186,8 +187,50 @@ func (a *analysis) findShifts() []metricShift {
 // fewHealthy is how many healthy values a series needs before it can be said to have moved.
 const fewHealthy = 4
 
-// shiftOf compares one series with its healthy values.
-func shiftOf(s *telemetry.Series, base []float64) (metricShift, bool) {
+// outlier and extreme are the deviations between which a shift grows from nothing to full
+// strength: 3.5 is Iglewicz and Hoaglin's bound.
+const (
+	outlier = 3.5
+	extreme = 12
+)
+
+// restlessness is how far series of each class move by themselves: the deviation that only
+// one in fifty exceeds when the later half of the healthy window is judged by the earlier. A
+// system whose healthy series jump needs larger jumps to be called ill.
+func restlessness(ds *telemetry.Dataset) map[metricClass]float64 {
+	moved := map[metricClass][]float64{}
+	for i := range ds.Metrics {
+		s := &ds.Metrics[i]
+		vals := values(s)
+		if len(vals) < 2*fewHealthy {
+			continue
+		}
+		early := make([]float64, 0, len(vals))
+		late := *s
+		late.Kind, late.Points = telemetry.Gauge, nil
+		for j, v := range vals {
+			if j < len(vals)/2 {
+				early = append(early, v.v)
+			} else {
+				late.Points = append(late.Points, telemetry.Point{Time: v.t, Value: v.v})
+			}
+		}
+		class := classify(s.Name)
+		sh, _ := shiftOf(&late, early, 0)
+		moved[class] = append(moved[class], sh.deviation)
+	}
+	out := map[metricClass]float64{}
+	for c, v := range moved {
+		if len(v) >= enough {
+			out[c] = quantile(sorted(v), 0.98)
+		}
+	}
+	return out
+}
+
+// shiftOf compares one series with its healthy values. restless is how far such series move
+// by themselves.
+func shiftOf(s *telemetry.Series, base []float64, restless float64) (metricShift, bool) {
 	vals := values(s)
 	if len(base) < fewHealthy || len(vals) == 0 {
 		return metricShift{}, false
@@ -213,12 +256,13 @@ func shiftOf(s *telemetry.Series, base []float64) (metricShift, bool) {
 	}
 	dev := math.Abs(mc-mb) / scale
 	delta := math.Abs(cliff(post, base))
-	strength := ramp(dev, 3.5, 12) * ramp(delta, 0.6, 0.95)
+	floor := max(outlier, 1.3*restless)
+	strength := ramp(dev, floor, floor*extreme/outlier) * ramp(delta, 0.6, 0.95) * saturation(s, mc, mb)
 	if len(post) == 1 {
 		strength *= 0.6
 	}
 	if strength <= 0 {
-		return metricShift{}, false
+		return metricShift{deviation: dev * ramp(delta, 0.6, 0.95)}, false
 	}
 	label := s.Name
 	for _, x := range s.Attrs {
@@ -228,21 +272,63 @@ func shiftOf(s *telemetry.Series, base []float64) (metricShift, bool) {
 		deviation: dev, cur: mc, base: mb, at: vals[at].t, unit: s.Unit}, true
 }
 
+// saturation weakens shifts of a share of a limit that stays far below it: a pod that goes from
+// one to two hundredths of its CPU is busier, not short of it (Gregg, The USE Method: what
+// counts of a resource is saturation).
+func saturation(s *telemetry.Series, cur, base float64) float64 {
+	if classify(s.Name) != classResource {
+		return 1
+	}
+	words := nameWords(s.Name)
+	share := slices.Contains(words, "utilization") || slices.Contains(words, "ratio") || slices.Contains(words, "pct") || slices.Contains(words, "percent")
+	switch {
+	case slices.Contains(words, "hit"): // the lower the worse
+		return 1
+	case share && cur <= 1.5:
+		return ramp(max(cur, base), 0.3, 0.8)
+	case share:
+		return ramp(max(cur, base), 30, 80)
+	case slices.Contains(words, "cpu"), slices.Contains(words, "network"), slices.Contains(words, "syscalls"), slices.Contains(words, "io"), slices.Contains(words, "retransmits"):
+		return 0.3 // without a limit to hold them against they follow the load
+	case slices.Contains(words, "memory"), slices.Contains(words, "mem"), slices.Contains(words, "heap"):
+		return 0.5
+	}
+	return 1
+}
+
 // findMetrics weighs the shifts. A resource that left its range is near its cause; latency and
 // errors of a service are also moved by what it calls.
 func (a *analysis) findMetrics() {
 	weights := map[metricClass]float64{classResource: weightResource, classError: 1.2 * weightMetric, classLatency: 0.6 * weightMetric,
 		classRefusal: 0.6 * weightMetric, classDemand: 0.3 * weightMetric, classOther: 0.6 * weightMetric}
 	said := map[string]int{}
+	traced, touched := a.tracedServices()
 	for _, s := range a.shifts {
 		key := fmt.Sprintf("%s/%d", s.service, s.class)
 		if said[key]++; said[key] > 3 {
 			continue
 		}
+		w := weights[s.class] * s.strength
+		switch {
+		case traced && !touched[s.service]:
+			w *= 0.25 // no request that was traced went there
+		case traced && (s.class == classLatency || s.class == classError):
+			w *= 0.4 // its spans tell the same, and more exactly
+		}
 		a.board.add(s.service, Reason{Signal: signalOf(s.class),
 			Text:  fmt.Sprintf("%s went from %.4g to %.4g %s, %.0f times its healthy spread", s.label, s.base, s.cur, s.unit, min(s.deviation, 999)),
-			Value: s.cur, Baseline: s.base, Weight: weights[s.class] * s.strength})
+			Value: s.cur, Baseline: s.base, Weight: w})
 	}
+}
+
+// tracedServices says whether the incident has enough traces to show where requests go, and
+// where they went.
+func (a *analysis) tracedServices() (bool, map[string]bool) {
+	touched := map[string]bool{}
+	for i := range a.ev.Incident.Spans {
+		touched[a.ev.Incident.Spans[i].Resource.Service] = true
+	}
+	return len(a.cur.traces) >= 2*enough && len(a.base.traces) >= enough, touched
 }
 
 func signalOf(c metricClass) string {

@@ -2,6 +2,7 @@ package localize
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -86,7 +87,7 @@ func (a *analysis) findNetwork() {
 		a.board.add(n, Reason{Signal: "network",
 			Text: fmt.Sprintf("%.0f of its %.0f connections spend more time outside the callee, %s more at the 90th percentile on average; they are %s of all that do",
 				t.slow, t.all, seconds(t.added/t.slow), percent(recall)),
-			Value: t.added / t.slow, Weight: weightNetwork * fit * fit})
+			Value: t.added / t.slow, Weight: weightNetwork * fit * fit * (1 - math.Exp(-t.slow/2))})
 	}
 }
 

@@ -118,7 +118,20 @@ const wrongEnough = 0.5
 // handful of questions per window, a z score of 4 comes up by chance once in several thousand.
 func (a *analysis) present() float64 {
 	p := ramp(a.edge.strength(), 3, 5)
-	p = max(p, ramp(a.divergence, 3, 6))
+	if a.base.empty() {
+		// Nothing healthy to compare with: a failed request or a known shape of failure has to do.
+		if a.failures > 0 {
+			p = max(p, 0.8)
+		}
+		for _, c := range a.board.cases {
+			for _, q := range c.pattern {
+				if q.Kind == PatternRepeatedQuery {
+					p = max(p, 0.7)
+				}
+			}
+		}
+	}
+	p = max(p, ramp(a.divergence, oddStep-1, oddStep+1))
 	for _, e := range a.raised {
 		if e.severity >= errorLevel || e.thrown {
 			p = max(p, ramp(e.z, 2.5, 4.5))
@@ -126,15 +139,27 @@ func (a *analysis) present() float64 {
 			p = max(p, 0.8*ramp(e.z, 3, 5))
 		}
 	}
-	sum := 0.0
-	n := 0
-	for _, s := range a.shifts {
-		if (s.class == classError || s.class == classLatency || s.class == classResource) && n < 4 {
-			sum += s.strength
-			n++
+	return max(p, a.shiftEvidence())
+}
+
+// shiftEvidence asks whether more series moved than move by themselves. Of many series some
+// always jump, so a lone one proves nothing.
+func (a *analysis) shiftEvidence() float64 {
+	moved, all := 0.0, 0.0
+	for i := range a.ev.Incident.Metrics {
+		if c := classify(a.ev.Incident.Metrics[i].Name); c != classDemand && c != classOther {
+			all++
 		}
 	}
-	return max(p, ramp(sum, 0.7, 2))
+	for _, s := range a.shifts {
+		if s.class != classDemand && s.class != classOther {
+			moved += s.strength
+		}
+	}
+	const byChance = 0.03 // see restlessness: one in fifty, and some
+	expected := byChance * all
+	z := (moved - expected) / math.Sqrt(expected+0.25)
+	return ramp(z, 2, 4.5)
 }
 
 // badTimes are when bad things happened: bad traces, broken event orders, new errors.

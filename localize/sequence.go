@@ -87,25 +87,59 @@ func learn(seqs []sequence) successors {
 }
 
 // learned is how often an event must have been seen healthy before its successors are known.
-const learned = 15
+const learned = 4
 
-// unusual says that next is practically never what follows event, and what follows instead.
-func (m successors) unusual(event, next int32) (expected int32, share float64, ok bool) {
-	n := m[event]
-	total := 0.0
-	for _, c := range n {
-		total += c
-	}
-	if total < learned || n[next] > 0.01*total {
-		return 0, 0, false
-	}
-	best := -1.0
-	for e, c := range n {
-		if c > best || c == best && e < expected {
-			best, expected = c, e
+// oddStep is the z score from which a step is believed to have become more frequent. Windows
+// have hundreds to thousands of distinct steps, so that chance alone reaches 3 often and 4.5
+// hardly ever.
+const oddStep = 4.5
+
+// stepKey is one event followed by another.
+type stepKey struct{ event, next int32 }
+
+// odd is a step that became more frequent, and the one it displaced.
+type odd struct {
+	expected int32
+	z        float64
+}
+
+// oddSteps compares how often each step is taken after its event in both windows.
+func oddSteps(cur, base successors) map[stepKey]odd {
+	out := map[stepKey]odd{}
+	for event, next := range cur {
+		b := base[event]
+		nb, nc := total(b), total(next)
+		if nb < learned {
+			continue
+		}
+		for x, k := range next {
+			if k < 3 || k/nc < 2*b[x]/nb {
+				continue
+			}
+			z := zProportions(k, nc, b[x], nb)
+			if z < oddStep {
+				continue
+			}
+			// What it displaced is what lost the largest share.
+			o := odd{expected: endOfSequence, z: z}
+			lost := 0.0
+			for y, n := range b {
+				if d := n/nb - next[y]/nc; d > lost || d == lost && y < o.expected {
+					lost, o.expected = d, y
+				}
+			}
+			out[stepKey{event, x}] = o
 		}
 	}
-	return expected, best / total, true
+	return out
+}
+
+func total(m map[int32]float64) float64 {
+	sum := 0.0
+	for _, n := range m {
+		sum += n
+	}
+	return sum
 }
 
 // breakPoint is where a trace left the healthy order first.
@@ -114,10 +148,13 @@ type breakPoint struct {
 	after, expected int32
 }
 
-// breaks finds the first break of each trace.
-func breaks(seqs []sequence, m successors) map[int32]breakPoint {
+// breaks finds the first odd step of each trace.
+func breaks(seqs []sequence, steps map[stepKey]odd) map[int32]breakPoint {
 	out := map[int32]breakPoint{}
 	when := map[int32]int64{}
+	if len(steps) == 0 {
+		return out
+	}
 	for i := range seqs {
 		s := &seqs[i]
 		for j := range s.steps {
@@ -125,13 +162,13 @@ func breaks(seqs []sequence, m successors) map[int32]breakPoint {
 			if j+1 < len(s.steps) {
 				next, at = s.steps[j+1].event, s.steps[j+1].time
 			}
-			expected, _, odd := m.unusual(s.steps[j].event, next)
-			if !odd {
+			o, isOdd := steps[stepKey{s.steps[j].event, next}]
+			if !isOdd {
 				continue
 			}
 			if t, seen := when[s.trace]; !seen || at < t {
 				when[s.trace] = at
-				out[s.trace] = breakPoint{s.service, s.steps[j].event, expected}
+				out[s.trace] = breakPoint{s.service, s.steps[j].event, o.expected}
 			}
 			break
 		}
@@ -145,25 +182,19 @@ func (a *analysis) findSequence() {
 	if len(base) == 0 || len(cur) == 0 {
 		return
 	}
-	// How often healthy traces break the order is measured on one half against the other.
-	half := a.base.from + (a.base.to-a.base.from)/2
-	var early, late []sequence
-	for i := range base {
-		if a.base.traces[base[i].trace].Start() < half {
-			early = append(early, base[i])
-		} else {
-			late = append(late, base[i])
-		}
-	}
-	healthyBreaks := float64(len(breaks(late, learn(early))))
-	healthy := tracesOf(late)
-	broken := breaks(cur, learn(base))
+	steps := oddSteps(learn(cur), learn(base))
+	broken := breaks(cur, steps)
 	n := tracesOf(cur)
-	z := zProportions(float64(len(broken)), n, healthyBreaks, healthy)
-	share := float64(len(broken)) / max(n, 1)
-	if z < 3 || share < 2*(healthyBreaks+1)/(healthy+2) {
+	if len(broken) < 3 {
 		return
 	}
+	z := 0.0
+	for _, o := range steps {
+		z = max(z, o.z)
+	}
+	healthy := tracesOf(base)
+	healthyBreaks := float64(len(breaks(base, steps)))
+	share := float64(len(broken)) / max(n, 1)
 	a.divergence = z
 	votes := map[breakPoint]float64{}
 	for t, b := range broken {
@@ -206,7 +237,7 @@ func (a *analysis) findSequence() {
 			Text: fmt.Sprintf("%.0f of %.0f traces that left the healthy order of log events left it first after %s, where %s used to follow",
 				votes[p], total, a.events.name(p.after), follow),
 			Value: share, Baseline: healthyBreaks / max(healthy, 1),
-			Weight: weightSequence * math.Sqrt(perService[p.service]/total) * ramp(z, 2, 6) * math.Sqrt(votes[p]/perService[p.service])})
+			Weight: weightSequence * math.Sqrt(perService[p.service]/total) * ramp(z, oddStep-1, oddStep+1) * math.Sqrt(votes[p]/perService[p.service])})
 		c := a.board.of(p.service)
 		h := Hint{Kind: HintLog, Namespace: after.namespace, File: after.file, Line: after.line, Function: after.function,
 			Text: after.text(a.events.miner), Weight: clamp01(0.9 * math.Sqrt(part))}

@@ -111,7 +111,7 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
 		w.outcomes[t] = traceRec{root: root, op: recs[root].op, duration: tr.Spans[root].Duration.Seconds(),
-			failed: recs[root].outcome == failed}
+			failed: recs[root].outcome == failed || entryFailed(tr, recs, root)}
 		path.walk(tr, root, recs)
 	}
 	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket)
@@ -134,6 +134,20 @@ func findOrigins(tr *telemetry.Trace, recs []spanRec) {
 			}
 		}
 	}
+}
+
+// entryFailed says that the root is no request of its own (a client, a load generator, a
+// browser) and a request it made failed where it entered the system.
+func entryFailed(tr *telemetry.Trace, recs []spanRec, root int) bool {
+	if tr.Spans[root].Kind.Incoming() {
+		return false
+	}
+	for _, i := range tr.Children(root) {
+		if recs[i].outcome == failed && (tr.Spans[i].Kind.Incoming() || tr.Spans[i].Resource.Service != tr.Spans[root].Resource.Service) {
+			return true
+		}
+	}
+	return false
 }
 
 // mainRoot is the root that stands for the trace: the longest of those that name no parent, or
