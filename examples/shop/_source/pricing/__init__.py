@@ -1,0 +1,1 @@
+"""Pricing says what an order costs."""
