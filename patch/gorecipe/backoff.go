@@ -14,7 +14,8 @@ import (
 type backoff struct {
 	Base, Limit time.Duration
 	Retries     int           // waits between attempts
-	Outage      time.Duration // the longest one seen, 0 if unknown
+	Outage      time.Duration // the one to outlast, 0 if unknown
+	Longest     time.Duration // the longest one seen, where Outage is a shorter one
 	Budget      time.Duration // of the caller, for all waits together
 	budgetFrom  string
 	assumed     bool // the number of attempts is not in the source
@@ -38,7 +39,7 @@ func (b *backoff) plan() {
 		b.Retries = 1
 	}
 	need := time.Duration(outageMargin * float64(b.Outage))
-	b.Base = 0
+	b.Base, b.Limit = 0, 0
 	for _, base := range roundDurations() {
 		c := *b
 		c.setBase(base)
@@ -81,6 +82,10 @@ func (b *backoff) covers() bool {
 
 // risk says what the waits do not reach, "" when they reach what was asked.
 func (b *backoff) risk() string {
+	if b.covers() && b.Longest > 0 {
+		return fmt.Sprintf("the %d waits last at least %s, which covers 95 %% of the outages seen; the longest lasted %s, and more would not fit into the %s %s",
+			b.Retries, round(b.shortest()), round(b.Longest), round(b.Budget), b.budgetFrom)
+	}
 	if b.covers() {
 		return ""
 	}

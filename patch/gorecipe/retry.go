@@ -105,16 +105,21 @@ func (l *retryLoop) backoff(p *patternView) *backoff {
 	attempts := l.bound
 	b := &backoff{}
 	if attempts == 0 {
-		attempts = int(p.value("attempts_max", "max_attempts", "attempts", "calls_per_parent_max", "attempts_p95"))
+		attempts = int(p.value("attempts"))
 		b.assumed = true
 	}
 	if attempts < 2 {
 		attempts = 3
 	}
 	b.Retries = min(attempts, 20) - 1
-	b.Outage = seconds(p.value("outage_max_seconds", "outage_seconds", "longest_outage_seconds"))
-	b.Budget, b.budgetFrom = l.budget(p)
+	b.Outage = seconds(p.value("outage_max_seconds"))
+	b.Budget, b.budgetFrom = l.budget()
 	b.plan()
+	if usual := seconds(p.value("outage_p95_seconds")); !b.covers() && usual > 0 && usual < b.Outage {
+		b.Longest = b.Outage
+		b.Outage = usual
+		b.plan()
+	}
 	// The shortest wait stays clearly above a constant pause that is there already.
 	if d := l.fn.duration(l.pauseFor); d > 0 {
 		if least := max(5*d/2, 2*d+60*time.Millisecond); b.Base < least {
@@ -126,16 +131,12 @@ func (l *retryLoop) backoff(p *patternView) *backoff {
 
 // budget is the time that callers leave for all attempts, less the attempts themselves, and where it was
 // seen.
-func (l *retryLoop) budget(p *patternView) (time.Duration, string) {
+func (l *retryLoop) budget() (time.Duration, string) {
 	d, from := l.visibleDeadline()
-	if v := seconds(p.value("budget_seconds", "deadline_seconds", "caller_deadline_seconds", "caller_timeout_seconds")); v > 0 && (d == 0 || v < d) {
-		d, from = v, "that the caller waits as telemetry shows"
-	}
 	if d == 0 {
 		return defaultBudget, "allowed where no deadline of a caller is in sight"
 	}
-	busy := seconds(p.value("call_p95_seconds", "healthy_p95_seconds", "call_p99_seconds", "healthy_p99_seconds", "call_p50_seconds"))
-	return max(d-time.Duration(max(l.bound, 1))*busy, d/4), from
+	return d * 4 / 5, from // a fifth for the attempts themselves
 }
 
 // visibleDeadline is the shortest constant deadline that the function or a caller in its package sets around
@@ -166,7 +167,7 @@ func (l *retryLoop) why(p *patternView, b *backoff) string {
 	} else {
 		s.WriteString("at once")
 	}
-	if v := p.value("attempts_max", "attempts", "calls_per_parent_max"); v > 0 {
+	if v := p.value("attempts"); v > 0 {
 		fmt.Fprintf(&s, ", up to %.0f times a request", v)
 	}
 	fmt.Fprintf(&s, "; waits of %s to %s between %d attempts", round(b.wait(1)/2), round(b.wait(b.Retries)), b.Retries+1)
@@ -175,7 +176,11 @@ func (l *retryLoop) why(p *patternView, b *backoff) string {
 		if !b.covers() {
 			verb = "come near"
 		}
-		fmt.Fprintf(&s, " together last at least %s and %s the longest outage seen, %s", round(b.shortest()), verb, round(b.Outage))
+		which := "longest outage seen"
+		if b.Longest > 0 {
+			which = "95th percentile of the outages seen"
+		}
+		fmt.Fprintf(&s, " together last at least %s and %s the %s, %s", round(b.shortest()), verb, which, round(b.Outage))
 	}
 	return s.String()
 }

@@ -26,8 +26,8 @@ type synth struct {
 	fields map[string]string
 	// nilAt leaves a field nil: "Type.Field".
 	nilAt string
-	// hang makes stubs wait for their context instead of failing.
-	hang       bool
+	// database lets a stub stand for the database too.
+	database   bool
 	bounds     map[string]bool // names of parameters and fields that bound the attempts
 	typeParams map[string]bool // of the function under test
 	handler    bool            // the function under test answers requests
@@ -228,6 +228,11 @@ func (s *synth) known(t typ, name string) (string, bool) {
 		return req, isPtr
 	case "net/http.ResponseWriter":
 		return s.t.use("net/http/httptest") + ".NewRecorder()", !isPtr
+	case "database/sql.DB":
+		if v, ok := s.db(); ok && isPtr {
+			return v, true
+		}
+		return "", false
 	case "net/http.Header":
 		return "nil", !isPtr
 	case "net/url.URL":

@@ -1,0 +1,5 @@
+package gorecipe
+
+import "testing"
+
+func TestCallDeadline(t *testing.T) { testRecipe(t, "deadline", NewCallDeadline()) }
