@@ -265,17 +265,46 @@ func (l *retryLoop) repeats(s *source, body ts.Node) bool {
 	return l.call != ts.None
 }
 
-// outerCall is the first call in a block that may be the one to another service: no builtin, no logging.
+// outerCall is the first call in a block that may be the one to another service: no builtin, no logging, nothing
+// of the standard library but its network modules.
 func (s *source) outerCall(block ts.Node) ts.Node {
 	for _, c := range s.all(block, "call") {
 		f := s.text(s.child(c, "function"))
 		lower := strings.ToLower(f)
-		if strings.Contains(lower, "log") || strings.Contains(lower, "span") || strings.Contains(lower, "print") || strings.HasSuffix(lower, "sleep") || slices.Contains([]string{"len", "str", "int", "range", "dict", "list", "float", "min", "max"}, f) {
+		if strings.Contains(lower, "log") || strings.Contains(lower, "span") || strings.HasSuffix(lower, "sleep") || s.harmless(s.child(c, "function")) {
 			continue
 		}
 		return c
 	}
 	return ts.None
+}
+
+// harmless reports functions that stay within the process: builtins, methods of literals and of results of
+// such functions, and most of the standard library.
+func (s *source) harmless(f ts.Node) bool {
+	switch s.kind(f) {
+	case "call":
+		return s.harmless(s.child(f, "function"))
+	case "attribute":
+		return s.harmless(s.child(f, "object"))
+	case "identifier":
+	default:
+		return true
+	}
+	name := s.text(f)
+	for _, i := range s.topImports() {
+		module := s.importModule(i)
+		top, _, _ := strings.Cut(module, ".")
+		if !stdlib(module) || slices.Contains([]string{"urllib", "http", "socket", "ssl", "smtplib", "sqlite3", "subprocess", "asyncio", "xmlrpc"}, top) {
+			continue
+		}
+		for _, c := range s.children(i) {
+			if s.tree.Field(c) == "name" && (s.text(c) == name || s.is(c, "aliased_import") && s.text(s.child(c, "alias")) == name) {
+				return true
+			}
+		}
+	}
+	return !s.binds(s.tree.Root(), name)
 }
 
 func (l *retryLoop) readRange(s *source) error {

@@ -37,6 +37,7 @@ func deadlineTest(s *source, c outgoing, g *guard, seconds string) body {
 			if err := w.realClient(c, t.module); err != nil {
 				return err
 			}
+			w.words(url)
 			w.numbers()
 			t.add("released = threading.Event()")
 			t.add("")

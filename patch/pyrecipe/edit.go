@@ -190,23 +190,49 @@ func (s *source) importEdit(n need) edit {
 		}
 		return before(other[0], n.line()+nl)
 	}
-	// No import at all: after the module's docstring and __future__, else at the top.
+	return s.firstImport(n.line(), nl)
+}
+
+// firstImport places the only import of a file: after the module's docstring and its __future__, or
+// at the top, below a leading comment that does not belong to what follows.
+func (s *source) firstImport(line, nl string) edit {
+	last := ts.None
 	for _, c := range s.children(s.tree.Root()) {
-		if s.is(c, "future_import_statement") || s.is(c, "expression_statement") && s.is(s.tree.First(c), "string") {
-			continue
+		if !s.is(c, "future_import_statement") && !(s.is(c, "expression_statement") && s.is(s.tree.First(c), "string")) {
+			break
 		}
-		at := s.lineStart(s.tree.Start(c))
-		// Comments that lead up to a definition stay with it.
-		for at > 0 {
-			prev := s.lineStart(at - 1)
-			if !bytes.HasPrefix(s.src[prev:], []byte("#")) || bytes.HasPrefix(s.src[prev:], []byte("#!")) {
-				break
-			}
-			at = prev
-		}
-		return edit{at, at, n.line() + nl + nl}
+		last = c
 	}
-	return edit{len(s.src), len(s.src), n.line() + nl}
+	if last != ts.None {
+		at := s.tree.Stop(last)
+		for at < len(s.src) && s.src[at] != '\n' {
+			at++
+		}
+		if at == len(s.src) {
+			return edit{at, at, nl + nl + line + nl}
+		}
+		return edit{at + 1, at + 1, nl + line + nl}
+	}
+	at := 0
+	for lead := range bytes.Lines(s.src) {
+		if !bytes.HasPrefix(lead, []byte("#")) {
+			break
+		}
+		at += len(lead)
+	}
+	if rest := bytes.TrimLeft(s.src[at:], "\r\n"); at > 0 && len(rest) == len(s.src[at:]) && !bytes.HasPrefix(s.src, []byte("#!")) {
+		at = 0 // the comment is about what follows
+	} else {
+		at = len(s.src) - len(rest)
+	}
+	gap := nl
+	for _, c := range s.children(s.tree.Root()) {
+		if s.is(c, "function_definition", "class_definition", "decorated_definition") {
+			gap = nl + nl
+		}
+		break
+	}
+	return edit{at, at, line + nl + gap}
 }
 
 // stdlib reports modules of the standard library that services commonly import; it decides on the

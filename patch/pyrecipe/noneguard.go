@@ -168,6 +168,9 @@ func findDereference(s *source, line int, e noneError) (dereference, error) {
 		if owner := s.enclosing(node, "function_definition", "lambda"); owner != f {
 			return
 		}
+		if s.neverNone(f, object) {
+			return
+		}
 		for _, o := range found {
 			if s.text(o.object) == s.text(object) {
 				return
@@ -206,6 +209,64 @@ func findDereference(s *source, line int, e noneError) (dereference, error) {
 		return dereference{}, errors.New("several values on this line are subscripted; which of them is None is not known")
 	}
 	return dereference{}, fmt.Errorf("several values on this line have .%s; which of them is None is not known", e.attribute)
+}
+
+// neverNone reports objects that cannot be what was None: self, modules, literals, and what an earlier
+// statement on the way has asked for an attribute or an item already.
+func (s *source) neverNone(f, object ts.Node) bool {
+	if s.is(object, "string", "list", "dictionary", "tuple", "concatenated_string") {
+		return true
+	}
+	text := s.text(object)
+	if params := s.params(f); s.class(f) != ts.None && len(params) > 0 && text == params[0].name && !s.decorated(f, "staticmethod") {
+		return true
+	}
+	for _, i := range s.topImports() {
+		for _, c := range s.children(i) {
+			if s.tree.Field(c) == "name" && s.is(i, "import_statement") && s.text(c) == text {
+				return true
+			}
+		}
+	}
+	st := s.statement(object)
+	for _, a := range s.own(f, "attribute", "subscript") {
+		o := s.child(a, "object")
+		if s.is(a, "subscript") {
+			o = s.child(a, "value")
+		}
+		if s.text(o) != text || a >= st {
+			continue
+		}
+		// Evaluated for certain: in a statement of a block around this one, outside any branch of it.
+		earlier := s.statement(a)
+		if s.inside(st, s.up(earlier)) && s.certain(a, earlier) {
+			return true
+		}
+		if s.inside(st, earlier) && s.tree.Field(s.topOf(a, earlier)) == "condition" && s.certain(a, earlier) {
+			return true
+		}
+	}
+	return false
+}
+
+// certain reports whether the evaluation of outer, as far as its own line goes, includes n.
+func (s *source) certain(n, outer ts.Node) bool {
+	for at := n; at != outer && at != ts.None; at = s.up(at) {
+		up := s.up(at)
+		if s.is(up, "lambda", "list_comprehension", "dictionary_comprehension", "set_comprehension", "generator_expression", "block") ||
+			s.is(up, "boolean_operator") && s.tree.Field(at) == "right" || s.is(up, "conditional_expression") && s.children(up)[1] != at || s.is(up, "elif_clause") {
+			return false
+		}
+	}
+	return true
+}
+
+// topOf is the child of outer that holds n.
+func (s *source) topOf(n, outer ts.Node) ts.Node {
+	for s.up(n) != outer && n != ts.None {
+		n = s.up(n)
+	}
+	return n
 }
 
 // pure reports expressions that can be evaluated once more without effect: names, attributes, items by
@@ -305,7 +366,10 @@ func (s *source) condition(d dereference, g *guard) string {
 // valueInstead replaces the expression n by a conditional one; off and not None evaluate n as before.
 func (s *source) valueInstead(d dereference, n ts.Node, value string, g *guard, words string) (noneFix, error) {
 	from, to := s.tree.Start(n), s.tree.Stop(n)
-	text := fmt.Sprintf("(%s if %s else %s)", value, s.condition(d, g), s.text(n))
+	text := fmt.Sprintf("%s if %s else %s", value, s.condition(d, g), s.text(n))
+	if up := s.up(n); !s.is(up, "return_statement", "argument_list", "keyword_argument", "parenthesized_expression", "tuple", "list", "assignment") {
+		text = "(" + text + ")"
+	}
 	edits := []edit{{from, to, text}}
 	if g.attribute != "" {
 		st := s.statement(n)

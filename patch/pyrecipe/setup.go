@@ -17,6 +17,10 @@ type script struct {
 }
 
 func (t *script) add(format string, args ...any) {
+	if format == "" {
+		t.lines = append(t.lines, "")
+		return
+	}
 	t.lines = append(t.lines, strings.Repeat("    ", t.depth)+fmt.Sprintf(format, args...))
 }
 

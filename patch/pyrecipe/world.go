@@ -17,12 +17,14 @@ type world struct {
 	function ts.Node
 	values   map[string]string // access key -> Python expression
 	accesses map[string]access
+	// amount is what arithmetic is done with where nothing else is demanded.
+	amount float64
 	// raises are calls that have to raise: access key of the call -> exception expression.
 	raises map[string]string
 }
 
 func newWorld(s *source, function ts.Node) *world {
-	return &world{s: s, function: function, values: map[string]string{}, accesses: map[string]access{}, raises: map[string]string{}}
+	return &world{s: s, function: function, values: map[string]string{}, accesses: map[string]access{}, amount: 1, raises: map[string]string{}}
 }
 
 // set demands a value; false when another one is demanded already, or something has to be reached
@@ -287,9 +289,12 @@ func (w *world) compare(c ts.Node, want bool) bool {
 	if call := l; s.is(call, "call") && s.text(s.child(call, "function")) == "len" && s.is(r, "integer") {
 		return w.length(call, op, s.text(r))
 	}
+	if held, counted := w.counted(l, op, r); counted {
+		return held
+	}
 	a, ok := s.resolve(w.function, l, 0)
 	if !ok {
-		return false
+		return w.grown(l, op, r)
 	}
 	if s.is(r, "list", "tuple", "set") {
 		var first ts.Node = ts.None
@@ -341,6 +346,47 @@ func (w *world) compare(c ts.Node, want bool) bool {
 		return w.number(a, r, 0)
 	}
 	return false
+}
+
+// counted handles a local count that starts from a constant: what holds at first lets the code in.
+func (w *world) counted(l ts.Node, op string, r ts.Node) (held, counted bool) {
+	s := w.s
+	if !s.is(l, "identifier") {
+		return false, false
+	}
+	limit, ok := s.constant(r, 0)
+	if !ok {
+		return false, false
+	}
+	for _, a := range s.own(w.function, "assignment") {
+		if a < l && s.text(s.child(a, "left")) == s.text(l) && s.is(s.child(a, "right"), "integer") {
+			held, counted = holds(s.text(s.child(a, "right")), op, strconv.Itoa(limit)), true
+		}
+	}
+	// A sum that is to exceed something is not a count.
+	return held, counted && (held || op != ">" && op != ">=")
+}
+
+// grown handles a local sum that has to exceed a number: everything that is added up is made large.
+func (w *world) grown(l ts.Node, op string, r ts.Node) bool {
+	s := w.s
+	limit, err := strconv.ParseFloat(s.text(r), 64)
+	if err != nil || limit <= 0 || op != ">" && op != ">=" || !s.is(l, "identifier") {
+		return false
+	}
+	added := false
+	for _, a := range s.own(w.function, "augmented_assignment") {
+		if a < l && s.text(s.child(a, "left")) == s.text(l) {
+			if s.text(s.child(a, "operator")) != "+=" {
+				return false
+			}
+			added = true
+		}
+	}
+	if added {
+		w.amount = max(w.amount, limit+1)
+	}
+	return added
 }
 
 // truthy is "not None": whatever stands there already will do unless it is None.
@@ -428,9 +474,12 @@ func (w *world) numbers() {
 			numeric = s.tree.Field(n) == "right" && !s.is(n, "call")
 		case "interpolation":
 			numeric = s.ofKind(up, "format_specifier") != ts.None
+		case "pair":
+			// A body to be serialised: a stand-in could not be.
+			numeric = s.tree.Field(n) == "value"
 		case "argument_list":
 			f := s.text(s.child(s.up(up), "function"))
-			numeric = slices.Contains([]string{"round", "int", "float", "abs", "range", "min", "max"}, f)
+			numeric = slices.Contains([]string{"round", "int", "float", "abs", "range", "min", "max", "json.dumps"}, f)
 		}
 		if !numeric {
 			continue
@@ -445,7 +494,21 @@ func (w *world) numbers() {
 		if a.kind == globalRoot && !w.roots()[a.root] {
 			continue // nothing else of it is replaced
 		}
-		w.set(a, "1")
+		w.set(a, short(w.amount))
+	}
+}
+
+// words gives text to the parts of an address that nothing else is demanded of.
+func (w *world) words(e ts.Node) {
+	s := w.s
+	for _, n := range s.all(e, "identifier", "attribute", "subscript") {
+		up := s.up(n)
+		if !s.is(up, "interpolation") && !(s.is(up, "binary_operator") && s.text(s.child(up, "operator")) == "+") {
+			continue
+		}
+		if a, ok := s.resolve(w.function, n, 0); ok && a.kind != globalRoot && w.values[a.key()] == "" && !w.part(a) {
+			w.set(a, `"/1"`)
+		}
 	}
 }
 
