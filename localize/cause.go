@@ -247,7 +247,7 @@ func hasIdentifier(body string) bool {
 // peerFault recognises an outside peer whose own behaviour changed: it fails on first attempts or
 // takes longer, while the caller handles it as before.
 func (a *analysis) peerFault(suspects []ranked) verdict {
-	if len(suspects) == 0 {
+	if len(suspects) == 0 || len(a.base.traces) == 0 {
 		return verdict{}
 	}
 	top := suspects[0].service
@@ -313,7 +313,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 	var best *judgedFlag
 	for i := range a.ev.Flags {
 		f := &a.ev.Flags[i]
-		lag := time.Unix(0, a.onset).Sub(f.Time)
+		lag := time.Unix(0, a.causeOnset).Sub(f.Time)
 		odds := 0.0
 		if lag < -minOnsetSlack {
 			continue

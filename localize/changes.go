@@ -86,10 +86,10 @@ func (a *analysis) judgeTime(j *judgedChange) {
 			}
 		}
 	}
-	if a.onset == 0 {
+	if a.causeOnset == 0 {
 		return
 	}
-	lag := time.Unix(0, a.onset).Sub(j.live)
+	lag := time.Unix(0, a.causeOnset).Sub(j.live)
 	what := "committed"
 	if j.shipped {
 		what = "deployed"

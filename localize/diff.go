@@ -462,18 +462,15 @@ func (d *diffFacts) risk() float64 {
 	if len(d.values) > 0 {
 		r += 0.25 + 0.2*clamp01(d.largestRatio()/3)
 	}
-	if d.guardsLost > 0 {
-		r += 0.3
-	}
+	// What was taken out and stands elsewhere in other words is no loss: the more of the
+	// removed tokens are kept, the less a missing check or call means.
+	gone := clamp01(1.25 * (1 - d.kept))
+	r += 0.3 * min(d.guardsLost, 1) * gone
+	r += 0.15 * min(d.callsLost, 3) * gone
 	if d.constantsLost > 0 {
 		r += 0.2
 	}
-	if d.callsLost > 0 {
-		r += 0.15 * min(d.callsLost, 3) * (1 - 0.5*d.kept)
-	}
-	if d.callsGained > 0 {
-		r += 0.08 * min(d.callsGained, 3)
-	}
+	r += 0.08 * min(d.callsGained, 3)
 	if d.loopCalls {
 		r += 0.25
 	}
@@ -483,9 +480,8 @@ func (d *diffFacts) risk() float64 {
 	if d.onlyLogs {
 		r *= 0.4
 	}
-	// What is kept entirely was moved.
-	if len(d.removed) > 0 && d.kept > 0.75 && d.guardsLost == 0 && len(d.values) == 0 && !d.loopCalls {
-		r *= 0.5
+	if len(d.removed) > 0 && d.kept > 0.7 && len(d.values) == 0 && !d.loopCalls && d.constantsLost == 0 {
+		r *= 0.4
 	}
 	return min(r, 0.95)
 }

@@ -188,6 +188,7 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 			return -1
 		}
 	}
+	waited := gaveUp(tr.Spans[at])
 	for {
 		next := -1
 		for _, c := range tr.Children(at) {
@@ -202,8 +203,9 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 			break
 		}
 		at = next
+		waited = waited || gaveUp(tr.Spans[at])
 	}
-	if !gaveUp(tr.Spans[at]) {
+	if !waited {
 		return at
 	}
 	for {

@@ -16,7 +16,7 @@ type gapShift struct {
 // slowed says that an edge's calls got slower outside the callee, clearly and by an amount
 // that matters.
 func (g *gapShift) slowed() bool {
-	return g.delta > 0.33 && g.cur-g.base > 0.003 && g.cur > 1.5*g.base
+	return g.delta > 0.3 && g.cur-g.base > 0.003 && g.cur > 1.5*g.base
 }
 
 // gapShifts compares caller's with callee's view of each call in both windows.
@@ -44,9 +44,14 @@ func (a *analysis) gapShifts() []gapShift {
 // that accepts late or a full accept queue all look like this.
 func (a *analysis) findNetwork() {
 	shifts := a.gapShifts()
-	type tally struct{ slow, all, added float64 }
+	type side struct{ slow, all float64 } // calls
+	type tally struct {
+		in, out side
+		added   float64 // seconds that its connections lost, all calls together
+		edges   float64
+	}
 	nodes := map[string]*tally{}
-	slow := 0.0
+	total := 0.0
 	get := func(n string) *tally {
 		if nodes[n] == nil {
 			nodes[n] = &tally{}
@@ -55,19 +60,23 @@ func (a *analysis) findNetwork() {
 	}
 	for i := range shifts {
 		g := &shifts[i]
-		for _, n := range []string{g.edge.from, g.edge.to} {
-			t := get(n)
-			t.all++
-			if g.slowed() {
-				t.slow++
-				t.added += g.cur - g.base
-			}
+		calls := a.graph.calls[g.edge].count()
+		from, to := get(g.edge.from), get(g.edge.to)
+		from.out.all += calls
+		to.in.all += calls
+		if !g.slowed() {
+			continue
 		}
-		if g.slowed() {
-			slow++
+		from.out.slow += calls
+		to.in.slow += calls
+		added := (g.cur - g.base) * calls
+		for _, t := range []*tally{from, to} {
+			t.added += added
+			t.edges++
 		}
+		total += added
 	}
-	if slow == 0 {
+	if total == 0 {
 		return
 	}
 	names := make([]string, 0, len(nodes))
@@ -77,18 +86,35 @@ func (a *analysis) findNetwork() {
 	slices.Sort(names)
 	for _, n := range names {
 		t := nodes[n]
-		if t.slow == 0 {
+		if t.added == 0 {
 			continue
 		}
-		// Precision: which share of its edges is slow; recall: which share of the slow edges it explains.
-		precision, recall := t.slow/t.all, t.slow/slow
-		fit := 2 * precision * recall / (precision + recall)
+		// Recall: which share of the time lost between services it explains; precision: which
+		// share of the calls into it, or out of it, is slow.
+		recall := t.added / total
+		precision := max(t.in.slow/max(t.in.all, 1), t.out.slow/max(t.out.all, 1), (t.in.slow+t.out.slow)/(t.in.all+t.out.all))
+		fit := recall * precision
 		a.networkFit[n] = fit
 		a.board.add(n, Reason{Signal: "network",
-			Text: fmt.Sprintf("%.0f of its %.0f connections spend more time outside the callee, %s more at the 90th percentile on average; they are %s of all that do",
-				t.slow, t.all, seconds(t.added/t.slow), percent(recall)),
-			Value: t.added / t.slow, Weight: weightNetwork * fit * fit * (1 - math.Exp(-t.slow/2))})
+			Text: fmt.Sprintf("%.0f of its connections spend more time outside the callee, %s of all time lost between services; %s of the calls into it are slow, %s of those out of it",
+				t.edges, percent(recall), percent(t.in.slow/max(t.in.all, 1)), percent(t.out.slow/max(t.out.all, 1))),
+			Value: t.added, Weight: weightNetwork * fit * ramp(a.gapEvidence(shifts), 2, 4)})
 	}
+}
+
+// gapEvidence is the largest z score of a slowed connection (Mann and Whitney's test, of which
+// Cliff's delta is the effect size).
+func (a *analysis) gapEvidence(shifts []gapShift) float64 {
+	best := 0.0
+	for i := range shifts {
+		g := &shifts[i]
+		if !g.slowed() {
+			continue
+		}
+		n, m := float64(len(a.graph.calls[g.edge].gap)), float64(len(a.graphBase.calls[g.edge].gap))
+		best = max(best, g.delta*math.Sqrt(3*n*m/(n+m+1)))
+	}
+	return best
 }
 
 // slowerEnd picks the end of an edge that explains its slowness better; the callee when both

@@ -27,6 +27,9 @@ func changePoint(times []int64, from, to int64) (int64, float64) {
 	for k := 1; k < onsetBins; k++ {
 		before += bins[k-1]
 		after := total - before
+		if before > earlyShare*total {
+			break // what began when most of it was over did not begin there: it comes in bursts
+		}
 		l, r := before/float64(k), after/float64(onsetBins-k)
 		if r <= l {
 			continue
@@ -52,6 +55,9 @@ func changePoint(times []int64, from, to int64) (int64, float64) {
 	}
 	return first, best
 }
+
+// earlyShare is the part of the bad events that may lie before the onset.
+const earlyShare = 0.2
 
 // levelShift splits a series of values where its mean changes most (least squares, one
 // break; Bai, Estimation of a change point in multiple regression models, 1997) and returns
@@ -101,4 +107,30 @@ func findOnset(w *window, events []int64, shifts []metricShift) int64 {
 		return times[len(times)/4]
 	}
 	return w.from
+}
+
+// causeOnset is the latest time at which the cause must have been there: the onset, or earlier
+// where new warnings or moved metrics announced it. Slow causes (a cache that runs dry, a disk
+// that fills) show there long before requests fail.
+func (a *analysis) findCauseOnset() int64 {
+	at := a.onset
+	for _, e := range a.raised {
+		if e.fresh && len(e.cur) >= 5 && e.strength > 0.5 && e.first < at {
+			at = e.first
+		}
+	}
+	if a.shiftEvidence() < 0.5 {
+		return at
+	}
+	var times []int64
+	for _, s := range a.shifts {
+		if s.strength > 0.5 && s.at > 0 && s.class != classDemand && s.class != classOther {
+			times = append(times, s.at)
+		}
+	}
+	if len(times) > 0 {
+		slices.Sort(times)
+		at = min(at, times[len(times)/4])
+	}
+	return at
 }

@@ -21,9 +21,10 @@ type analysis struct {
 	board     *board
 	events    *eventLog
 
-	symptom Symptom
-	edge    *edgeOp // of the symptom; never nil
-	onset   int64
+	symptom    Symptom
+	edge       *edgeOp // of the symptom; never nil
+	onset      int64   // when users began to notice
+	causeOnset int64   // when the cause must have been there, see findCauseOnset
 
 	graph, graphBase *traffic
 	callees          map[int32]string
@@ -65,6 +66,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.raised = a.raisedEvents()
 	a.shifts = a.findShifts()
 	a.onset = findOnset(a.cur, a.badTimes(), a.shifts)
+	a.causeOnset = a.findCauseOnset()
 	a.symptom.From = time.Unix(0, a.onset).UTC()
 
 	names := map[string]bool{}

@@ -113,7 +113,9 @@ func oddSteps(cur, base successors) map[stepKey]odd {
 			continue
 		}
 		for x, k := range next {
-			if k < 3 || k/nc < 2*b[x]/nb {
+			// A branch that healthy requests take too is an ordinary one; that more requests take it
+			// says that the requests changed.
+			if k < 3 || b[x]/nb > 0.02 {
 				continue
 			}
 			z := zProportions(k, nc, b[x], nb)

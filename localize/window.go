@@ -1,8 +1,10 @@
 package localize
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/remediator/remediator/telemetry"
@@ -110,13 +112,55 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 		}
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
-		w.outcomes[t] = traceRec{root: root, op: recs[root].op, duration: tr.Spans[root].Duration.Seconds(),
+		w.outcomes[t] = traceRec{root: root, op: requestClass(tr, recs, root, ops), duration: tr.Spans[root].Duration.Seconds(),
 			failed: recs[root].outcome == failed || entryFailed(tr, recs, root)}
 		path.walk(tr, root, recs)
 	}
 	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket)
 	w.from, w.to = span(ds)
 	return w
+}
+
+// requestClass is the operation that a trace's request is compared by: its root's, and where the
+// root has a name for everything (a gateway's "/*", a bare method), also the first operation
+// that it reaches in another service.
+func requestClass(tr *telemetry.Trace, recs []spanRec, root int, ops *operations) int32 {
+	op := recs[root].op
+	if !isCatchAll(ops.list[op].name) {
+		return op
+	}
+	for _, i := range tr.Order() {
+		if tr.Spans[i].Resource.Service != tr.Spans[root].Resource.Service {
+			return ops.combine(op, recs[i].op)
+		}
+	}
+	return op
+}
+
+// isCatchAll says that an operation's name does not tell requests apart.
+func isCatchAll(name string) bool {
+	if strings.HasSuffix(name, "*") {
+		return true
+	}
+	switch strings.TrimPrefix(name, "HTTP ") {
+	case "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "/", "GET /", "POST /", "ingress", "request", "":
+		return true
+	}
+	return false
+}
+
+// combine numbers a root operation together with what it reaches first.
+func (o *operations) combine(root, next int32) int32 {
+	key := opKey{a: "combined", b: fmt.Sprint(root, ">", next)}
+	if id, ok := o.fast[key]; ok {
+		return id
+	}
+	id := int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+	c := o.list[root]
+	c.name += " > " + o.list[next].service + " " + o.list[next].name
+	o.list = append(o.list, c)
+	o.fast[key] = id
+	return id
 }
 
 // findOrigins marks failed spans that no failed child explains: where the failure began, as
