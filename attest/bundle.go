@@ -21,6 +21,11 @@ const (
 	maxBundle = 32 << 20
 )
 
+// EmptyTrustedRoot is a trusted root without any authority in it: all that the cosign command line
+// needs, as the file that --trusted-root names, to verify a bundle by a key. Without one
+// it asks the network for sigstore's public root.
+const EmptyTrustedRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` + "\n"
+
 // Sign makes the Sigstore bundle of a statement: a DSSE envelope with one signature and the
 // fingerprint of the key. The same statement and key give the same bytes.
 func Sign(s Statement, key *Key) ([]byte, error) {

@@ -138,7 +138,7 @@ func parseCommit(raw []byte) (commitObject, error) {
 		}
 		signed = append(signed, line...)
 	}
-	c.signed = append(signed, raw[len(header):]...)
+	c.signed = append(signed, raw[len(header)+1:]...)
 	return c, nil
 }
 
