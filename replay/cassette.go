@@ -54,10 +54,13 @@ func (cs *cassettes) act(peer string, x *tapped) play {
 	return strange(peer, x)
 }
 
-// best picks the recorded call most like the request: an unused one before a used one, then
-// by path, body and query, then the earlier one.
+// best picks the recorded call most like the request: one with the same content up to noise, then one not
+// yet used, then by path, query and body; of equals the earliest unused or the latest used one.
+// Headers do not count: a change may add one, which the comparison says.
 func (c *cassette) best(peer string, x *tapped) *Downstream {
 	req := x.request("", nil)
+	req.Headers = nil
+	asked := requestValue(&req)
 	best, bestScore := -1, 0
 	for i := range c.c.Downstream {
 		d := &c.c.Downstream[i]
@@ -68,14 +71,16 @@ func (c *cassette) best(peer string, x *tapped) *Downstream {
 		if score == 0 {
 			continue
 		}
+		recorded := d.Request
+		recorded.Headers = nil
+		cmp := comparison{c: c.c, noise: c.noise, names: newAliases()}
+		if cmp.same("request.downstream", callPlace(d), requestValue(&recorded), asked) {
+			score += 200
+		}
 		if !c.used[i] {
 			score += 100
 		}
-		cmp := comparison{c: c.c, noise: c.noise, names: newAliases()}
-		if cmp.same("request.downstream", callPlace(d), requestValue(&d.Request), requestValue(&req)) {
-			score += 20
-		}
-		if score > bestScore {
+		if score > bestScore || score == bestScore && c.used[i] {
 			best, bestScore = i, score
 		}
 	}

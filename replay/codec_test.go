@@ -74,7 +74,9 @@ func TestReadSetNamesTheMistake(t *testing.T) {
 	}{
 		{"not JSON", func([]byte) []byte { return []byte("{") }, "ends too early"},
 		{"two documents", func(d []byte) []byte { return append(d, d...) }, "more than one JSON document"},
-		{"repeated key", func(d []byte) []byte { return bytes.Replace(d, []byte(`"id": "small",`), []byte(`"id": "small", "id": "big",`), 1) }, `key "id" occurs twice`},
+		{"repeated key", func(d []byte) []byte {
+			return bytes.Replace(d, []byte(`"id": "small",`), []byte(`"id": "small", "id": "big",`), 1)
+		}, `key "id" occurs twice`},
 		{"other schema", edit(func(d map[string]any) { d["schema"] = "v9" }), `/schema: "v9" is not "remediator.golden/v1" (record the set again`},
 		{"unknown key", edit(func(d map[string]any) { one(d)["colour"] = 1 }), "/cases/0/colour: unknown key (known here: depends_on"},
 		{"wrong type", edit(func(d map[string]any) { one(d)["response"].(map[string]any)["status"] = "201" }), "/cases/0/response/status: string where a whole number belongs"},

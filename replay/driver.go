@@ -152,6 +152,9 @@ func (w *wire) read(method string) (received, bool, error) {
 			continue
 		}
 		out := received{status: resp.StatusCode, header: resp.Header}
+		if resp.Body == http.NoBody { // HEAD, 204, 304: a length may be announced all the same
+			return out, !resp.Close, nil
+		}
 		if n := resp.ContentLength; n >= 0 && n <= 64<<10 {
 			out.body = make([]byte, n)
 			_, err = io.ReadFull(resp.Body, out.body)
