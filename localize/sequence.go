@@ -89,22 +89,22 @@ func learn(seqs []sequence) successors {
 // learned is how often an event must have been seen healthy before its successors are known.
 const learned = 4
 
-// oddStep is the z score from which a step is believed to have become more frequent. Windows
-// have hundreds to thousands of distinct steps, so that chance alone reaches 3 often and 4.5
-// hardly ever.
-const oddStep = 4.5
+// oddStep is the z score from which an event is believed to have lost its order. Windows have
+// hundreds of distinct events, so that chance alone reaches 3 often and 4 hardly ever.
+const oddStep = 4.0
 
 // stepKey is one event followed by another.
 type stepKey struct{ event, next int32 }
 
-// odd is a step that became more frequent, and the one it displaced.
+// odd is a step that was not taken when healthy, and the one it displaced.
 type odd struct {
 	expected int32
 	z        float64
 }
 
-// oddSteps compares how often each step is taken after its event in both windows.
-func oddSteps(cur, base successors) map[stepKey]odd {
+// oddSteps compares what follows each event in both windows. All steps from an event that
+// healthy requests hardly ever take are judged together: one fault may end in several ways.
+func (l *eventLog) oddSteps(cur, base successors) map[stepKey]odd {
 	out := map[stepKey]odd{}
 	for event, next := range cur {
 		b := base[event]
@@ -112,28 +112,41 @@ func oddSteps(cur, base successors) map[stepKey]odd {
 		if nb < learned {
 			continue
 		}
+		// What was displaced is what lost the largest share.
+		expected, lost := endOfSequence, 0.0
+		for y, n := range b {
+			if d := n/nb - next[y]/nc; d > lost || d == lost && y < expected {
+				lost, expected = d, y
+			}
+		}
+		novel, novelBase := 0.0, 0.0
 		for x, k := range next {
-			// A branch that healthy requests take too is an ordinary one; that more requests take it
-			// says that the requests changed.
-			if k < 3 || b[x]/nb > 0.02 {
-				continue
+			if l.isOdd(b, nb, x, expected) {
+				novel += k
+				novelBase += b[x]
 			}
-			z := zProportions(k, nc, b[x], nb)
-			if z < oddStep {
-				continue
+		}
+		z := zProportions(novel, nc, novelBase, nb)
+		if novel < 3 || z < oddStep {
+			continue
+		}
+		for x := range next {
+			if l.isOdd(b, nb, x, expected) {
+				out[stepKey{event, x}] = odd{expected, z}
 			}
-			// What it displaced is what lost the largest share.
-			o := odd{expected: endOfSequence, z: z}
-			lost := 0.0
-			for y, n := range b {
-				if d := n/nb - next[y]/nc; d > lost || d == lost && y < o.expected {
-					lost, o.expected = d, y
-				}
-			}
-			out[stepKey{event, x}] = o
 		}
 	}
 	return out
+}
+
+// isOdd says that a step to x is none that healthy requests take. A branch that some of them take is
+// an ordinary one: that more take it says that the requests changed. Work that goes on where
+// it used to end, without a warning, is more work and not a break.
+func (l *eventLog) isOdd(b map[int32]float64, nb float64, x, expected int32) bool {
+	if b[x]/nb > 0.02 {
+		return false
+	}
+	return expected != endOfSequence || x == endOfSequence || l.list[x].severity >= warning
 }
 
 func total(m map[int32]float64) float64 {
@@ -184,7 +197,7 @@ func (a *analysis) findSequence() {
 	if len(base) == 0 || len(cur) == 0 {
 		return
 	}
-	steps := oddSteps(learn(cur), learn(base))
+	steps := a.events.oddSteps(learn(cur), learn(base))
 	broken := breaks(cur, steps)
 	n := tracesOf(cur)
 	if len(broken) < 3 {

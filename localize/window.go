@@ -110,6 +110,7 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 			recs[i].op = ops.of(s)
 			recs[i].outcome = judge(s)
 		}
+		ops.nameCalls(tr, recs)
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
 		w.outcomes[t] = traceRec{root: root, op: requestClass(tr, recs, root, ops), duration: tr.Spans[root].Duration.Seconds(),
@@ -147,6 +148,36 @@ func isCatchAll(name string) bool {
 		return true
 	}
 	return false
+}
+
+// nameCalls tells outgoing calls apart that do not say what they call ("HTTP POST"), by the
+// operation that answers them.
+func (o *operations) nameCalls(tr *telemetry.Trace, recs []spanRec) {
+	for i, s := range tr.Spans {
+		if !s.Kind.Outgoing() || o.list[recs[i].op].peer != "" && !isCatchAll(o.list[recs[i].op].name) {
+			continue
+		}
+		for _, c := range tr.Children(i) {
+			callee := tr.Spans[c].Resource.Service
+			if callee == s.Resource.Service {
+				continue
+			}
+			key := opKey{a: "call", b: fmt.Sprint(recs[i].op, ">", recs[c].op)}
+			id, ok := o.fast[key]
+			if !ok {
+				id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+				op := o.list[recs[i].op]
+				op.peer = callee
+				if isCatchAll(op.name) {
+					op.name = o.list[recs[c].op].name
+				}
+				o.list = append(o.list, op)
+				o.fast[key] = id
+			}
+			recs[i].op = id
+			break
+		}
+	}
 }
 
 // combine numbers a root operation together with what it reaches first.
