@@ -7,13 +7,19 @@ findings contains finding if {
 	some change in input.api_changes
 	finding := {
 		"rule": "interface.changed",
-		"effect": "deny",
+		"effect": effect,
 		"path": change.path,
 		"message": sprintf("%s is public and its %s changes in %s", [change.symbol, what(change.change), change.path]),
 		"value": change.symbol,
 		"limit": 0,
 	}
 }
+
+# A revert goes back to an interface that was in production before; whether somebody uses the newer
+# one since, the build and the tests show, and a person decides.
+default effect := "deny"
+
+effect := "hold" if input.rung == "revert"
 
 what(change) := "presence" if {
 	change == "removed"

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/remediator/remediator/localize"
 )
@@ -50,7 +51,7 @@ func (r *run) advise() {
 			break
 		}
 		if s.File != "" {
-			add(fmt.Sprintf("Suspect %d, %s %s: read the code", s.Rank, safe(s.Service), safe(s.Operation)),
+			add(fmt.Sprintf("Suspect %d, %s: read the code", s.Rank, strings.TrimSpace(safe(s.Service)+" "+safe(s.Operation))),
 				fmt.Sprintf("git show %s:%s | sed -n '%d,%dp'", short(c.Base.Commit), shellWord(s.File), max(s.Line-5, 1), s.Line+25))
 		}
 		if s.Commit != "" {

@@ -55,7 +55,7 @@ where the machine offers no namespaces, and says so.`,
 }
 
 func recordedIncidents() ([]string, error) {
-	entries, err := fs.ReadDir(incidents.FS, ".")
+	entries, err := fs.ReadDir(incidents.Files, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func demoCase(c *cobra.Command, io stdio, incident, out string, verbose bool) (*
 	}
 	defer os.RemoveAll(tmp)
 	bundle := filepath.Join(tmp, "incident")
-	sub, err := fs.Sub(incidents.FS, incident)
+	sub, err := fs.Sub(incidents.Files, incident)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -100,7 +102,7 @@ func fence() finding {
 func examineRepository(repo string) []finding {
 	c, err := config.Load(os.DirFS(repo))
 	switch {
-	case os.IsNotExist(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return []finding{{config.File, "warning", "not in " + repo, "remediator config init " + repo}}
 	case err != nil:
 		return []finding{{config.File, "missing", err.Error(), "mend it; `remediator config validate` checks it"}}

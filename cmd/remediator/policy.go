@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -51,7 +52,7 @@ func policyCheckCommand(streams stdio) *cobra.Command {
 			}
 			tree := os.DirFS(repo)
 			conf, err := config.Load(tree)
-			if err != nil && (!os.IsNotExist(err) || service != "") {
+			if err != nil && (!errors.Is(err, fs.ErrNotExist) || service != "") {
 				return inputError(err)
 			}
 			facts.Rung, facts.Service, facts.Confidence = rung, service, 1

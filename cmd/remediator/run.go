@@ -227,7 +227,7 @@ func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbo
 func recipes() []patch.Recipe {
 	all := []patch.Recipe{patch.NewFlagOff(), patch.NewRevert(), patch.NewConfigValue()}
 	all = append(all, gorecipe.Recipes()...)
-	return append(all, pyrecipe.Recipes()...)
+	return append(all, pyrecipe.All()...)
 }
 
 var _ remedy.Judge = (*policy.Engine)(nil)

@@ -81,7 +81,8 @@ func (l *launcher) Launch(ctx context.Context, with replay.Launch) (replay.Insta
 		maps.Copy(spec.Env, telemetryEnv(l.name, port))
 	}
 	maps.Copy(spec.Env, with.Env)
-	p, err := l.variant.bench.fence.Start(ctx, spec)
+	// ctx bounds the start; the service lives until Stop, or until this program ends.
+	p, err := l.variant.bench.fence.Start(context.WithoutCancel(ctx), spec)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", l.name, err)
 	}
