@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -38,23 +39,86 @@ func Find(ctx context.Context, fsys fs.FS, q Query, o Options) ([]Location, erro
 	if len(files) == 0 && want == nil {
 		return nil, ErrNoSource
 	}
+	all := files
 	if want == nil {
 		if len(needles) == 0 {
 			return nil, fmt.Errorf("nothing to search for in %+v: give a span name, a route, a log message, a statement or a frame", q)
 		}
-		if files, err = search(ctx, fsys, o, files, needles, &q); err != nil {
+		if files, err = search(ctx, fsys, o, all, needles, &q); err != nil {
 			return nil, err
 		}
 	}
-	if len(files) > maxParsed {
+	if len(files) > maxParsed { // as many files of that name: those at the most similar places
+		frame := path.Clean(strings.ReplaceAll(q.File, "\\", "/"))
+		sort.SliceStable(files, func(i, j int) bool {
+			return sharedTail(files[i].path, frame) > sharedTail(files[j].path, frame)
+		})
 		files = files[:maxParsed]
 	}
-	sort.Slice(files, func(i, j int) bool { return files[i].path < files[j].path })
-	x, err := index(ctx, fsys, o, files, newStore(Options{}))
+	x, err := indexSome(ctx, fsys, o, files, nil)
 	if err != nil {
 		return nil, err
 	}
+	// The registration of a route names the handler; its file is a second thing to search for.
+	if handlers := x.unresolved(&q); want == nil && len(handlers) > 0 {
+		more, err := search(ctx, fsys, o, all, handlers, &q)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range more {
+			if _, have := x.byPath[f.path]; !have {
+				files = append(files, f)
+			}
+		}
+		if x, err = indexSome(ctx, fsys, o, files, x); err != nil {
+			return nil, err
+		}
+	}
 	return x.Locate(WeightedQuery{Query: q}), nil
+}
+
+// indexSome indexes the listed files, taking over those that are indexed already.
+func indexSome(ctx context.Context, fsys fs.FS, o Options, files []found, have *Index) (*Index, error) {
+	files = slices.Clone(files)
+	sort.Slice(files, func(i, j int) bool { return files[i].path < files[j].path })
+	known := newStore(Options{})
+	if have != nil {
+		for i := range files {
+			if n, ok := have.byPath[files[i].path]; ok {
+				files[i].hash = have.entries[n].hash
+				known.add(have.entries[n])
+			}
+		}
+	}
+	return index(ctx, fsys, o, files, known)
+}
+
+// unresolved are the handlers of the route in question that no indexed file declares.
+func (x *Index) unresolved(q *Query) []string {
+	route := q.Route
+	if q.Peer != "" {
+		return nil
+	}
+	if route == "" {
+		if _, r, ok := splitOperation(q.Span); ok {
+			route = r
+		}
+	}
+	if route == "" {
+		return nil
+	}
+	var out []string
+	x.eachSite(facts.Route, nil, func(entry int, _ *facts.File, s *facts.Site) {
+		if score, _ := sameRoute(x.resolve(entry, s.Text), route); score == 0 || len(x.handlerHits(entry, s, q.Method, 1, "")) > 0 {
+			return
+		}
+		for _, name := range strings.Split(s.Handler, "|") {
+			if name = lastName(name); len(name) > 2 && !contains(out, name) && len(out) < 4 {
+				out = append(out, name)
+			}
+		}
+	})
+	return out
 }
 
 // needlesOf are texts that a file must hold, at least one of them, to explain the lead; the more
@@ -99,7 +163,9 @@ func needlesOf(q *Query) []string {
 		add(words(q.Statement, 4)...)
 	}
 	if q.Peer != "" && len(out) == 0 {
-		add(plain(q.Peer))
+		if peer := plain(strings.Split(q.Peer, ":")[0]); peer != "" {
+			add(peer, strings.ToUpper(peer[:1])+peer[1:])
+		}
 	}
 	return out
 }
@@ -130,7 +196,8 @@ func search(ctx context.Context, fsys fs.FS, o Options, files []found, needles [
 						continue
 					}
 					for k, p := range patterns {
-						if bytes.Contains(src, p) {
+						// A router's file is often named after the prefix that is added elsewhere.
+						if bytes.Contains(src, p) || strings.Contains(files[i].path, needles[k]) {
 							scores[i] += 1 + (len(patterns)-k)*4 // the first needles tell more
 						}
 					}

@@ -131,6 +131,9 @@ func (g *goFile) declaration(d *ast.GenDecl, top bool) {
 				g.typeSpec(spec)
 			}
 		case *ast.ValueSpec:
+			if spec.Type != nil {
+				g.walk(spec.Type) // [len(a)]byte
+			}
 			for i, name := range spec.Names {
 				if top {
 					kind := facts.Variable
@@ -174,6 +177,7 @@ func (g *goFile) typeSpec(spec *ast.TypeSpec) {
 		}
 	}
 	g.symbol(s)
+	g.walk(spec.Type)
 }
 
 // walk visits everything below a node once; expressions that matter go through value.
@@ -266,6 +270,9 @@ func (g *goFile) value(e ast.Expr) value {
 		g.walk(x.Body)
 	case *ast.CompositeLit:
 		v.kind = list
+		if x.Type != nil {
+			g.walk(x.Type) // [len(a)]byte{}
+		}
 		for _, el := range x.Elts {
 			pair, ok := el.(*ast.KeyValueExpr)
 			if !ok {
@@ -283,26 +290,9 @@ func (g *goFile) value(e ast.Expr) value {
 	case *ast.CallExpr:
 		return g.call(x)
 	default:
-		if e != nil {
-			g.inside(e)
-		}
+		g.walk(e) // an expression without a meaning of its own here
 	}
 	return v
-}
-
-// inside walks the parts of an expression that has no meaning of its own here.
-func (g *goFile) inside(e ast.Expr) {
-	switch x := e.(type) {
-	case *ast.IndexExpr:
-		g.value(x.X)
-		g.value(x.Index)
-	case *ast.SliceExpr:
-		g.value(x.X)
-	case *ast.StarExpr:
-		g.value(x.X)
-	case *ast.TypeAssertExpr:
-		g.value(x.X)
-	}
 }
 
 func (g *goFile) call(x *ast.CallExpr) value {
@@ -336,7 +326,7 @@ func (g *goFile) call(x *ast.CallExpr) value {
 	case *ast.FuncLit:
 		g.walk(f.Body)
 	default:
-		g.inside(fun)
+		g.walk(fun)
 	}
 	for _, a := range x.Args {
 		made.args = append(made.args, g.value(a))

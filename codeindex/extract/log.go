@@ -17,7 +17,7 @@ var logLevels = map[string]bool{
 }
 
 // logReceivers are the ends of receivers, in lower case, that are loggers beyond doubt.
-var logReceivers = []string{"log", "logger", "logging", "slog", "zap", "sugar", "console", "klog", "glog", "logrus", "lg", "l", "entry", "_log", "loguru", "structlog", "syslog"}
+var logReceivers = []string{"log", "logger", "logging", "slog", "zap", "sugar", "console", "klog", "glog", "logrus", "lg", "l", "entry", "_log", "loguru", "structlog", "syslog", "winston", "pino", "bunyan"}
 
 // errorMakers are functions whose text becomes the message of an error, which telemetry shows as
 // exception.message or as the status of a span.

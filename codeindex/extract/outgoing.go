@@ -93,6 +93,9 @@ func (c *collector) outgoing(x *call) {
 	if method == "" {
 		method = chainMethod(x)
 	}
+	if !client && (receiver == "" || static(url) == "" || static(url) == "/") {
+		return
+	}
 	if url == "" || !client && !strings.Contains(url, "://") && !strings.HasPrefix(url, facts.Hole) {
 		if url == "" || !isPath(url) || verb == "uri" && x.on == nil {
 			return

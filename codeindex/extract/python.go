@@ -46,6 +46,11 @@ func (p *pyFile) visit(n treesitter.Node) {
 		p.assignment(n)
 	case "call", "string", "concatenated_string", "binary_operator":
 		p.value(n)
+	case "expression_statement":
+		if e := p.t.First(n); p.t.Kind(e) == "string" && p.t.Next(n, e) == treesitter.None {
+			return // a docstring says nothing at run time
+		}
+		p.children(n)
 	case "comment":
 	default:
 		p.children(n)

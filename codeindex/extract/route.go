@@ -196,7 +196,7 @@ func (c *collector) route(x *call, prefixes map[string]string) {
 		c.django(x)
 		return
 	case name == "register" && c.file.Language == "python" && len(x.args) >= 2:
-		if path, ok := x.literal(0); ok && isName(x.args[1]) {
+		if path, ok := x.literal(0); ok && static(c.settle(path, x.fn)) != "" && isName(x.args[1]) {
 			c.addRoute(x, "", "/"+strings.Trim(c.settle(path, x.fn), "/"), x.args[1])
 		}
 		return

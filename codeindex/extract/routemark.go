@@ -130,7 +130,7 @@ func (c *collector) isClass(symbol int32) bool {
 
 // rooted makes a path begin with a slash; "" stays.
 func rooted(path string) string {
-	if path == "" || strings.HasPrefix(path, "/") {
+	if path == "" || strings.HasPrefix(path, "/") || strings.HasPrefix(path, facts.RefOpen) {
 		return path
 	}
 	return "/" + path

@@ -25,6 +25,9 @@ func isStatement(s string) bool {
 		return false
 	}
 	rest = s[end:]
+	if verb := s[:end]; verb != strings.ToUpper(verb) && verb != strings.ToLower(verb) {
+		return false // a sentence
+	}
 	switch verb := strings.ToUpper(s[:end]); verb {
 	case "SELECT":
 		return word(rest, "FROM") || upper(s[:end]) && strings.Contains(rest, "(")
