@@ -21,6 +21,9 @@ type verdict struct {
 	why   []string
 	// outside is how sure it is that no code, configuration or flag of the system is to blame.
 	outside float64
+	// firm says that even a change that fits is no better explanation, unless it clearly
+	// altered behaviour.
+	firm bool
 }
 
 // classifyCause decides the class of cause. Outside causes are looked for first and must be
@@ -35,7 +38,7 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 	}
 	best := a.bestChange()
 	flag := a.bestFlag(suspects)
-	if outside.outside > 0.5 && (best == nil || best.odds < blameOdds+2*outside.outside || best.relation < 0.5) && (flag == nil || flag.odds < blameOdds+2*outside.outside) {
+	if outside.outside > 0.5 && (best == nil || outside.firm && best.facts.risk() < 0.6 || best.odds < blameOdds+2*outside.outside || best.relation < 0.5) && (flag == nil || flag.odds < blameOdds+2*outside.outside) {
 		a.judged = nil
 		return outside
 	}
@@ -213,7 +216,7 @@ func (a *analysis) poisonRecord([]ranked) verdict {
 			continue
 		}
 		share := g.n / total
-		v := verdict{cause: CauseExternal, outside: ramp(share, 0.3, 0.7), why: []string{fmt.Sprintf(
+		v := verdict{cause: CauseExternal, firm: true, outside: ramp(share, 0.3, 0.7), why: []string{fmt.Sprintf(
 			"the same input fails %.0f times: %q; the code refuses it correctly, the input has to go", g.n, shorten(a.events.list[id].sample.Body, 160))}}
 		if v.outside > best.outside {
 			best = v

@@ -89,15 +89,11 @@ func (a *analysis) findErrors() {
 		total++
 		p := place{op: recs[last].op}
 		origin := recs[last].op
-		for i := last; i >= 0 && (recs[i].outcome == failed || i == last); i = tr.Parent(i) {
-			p.op = recs[i].op
-			if recs[i].outcome != failed {
-				break // it held up the one that gave up
-			}
+		for i := last; i >= 0 && recs[i].outcome == failed; i = tr.Parent(i) {
 			if newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
+				p = place{op: recs[i].op, coped: i != last}
 				break
 			}
-			p.coped = true
 		}
 		votes[p]++
 		if below[p] == nil {

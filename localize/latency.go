@@ -113,7 +113,7 @@ func (a *analysis) findLatency() {
 				service, what = a.slowerEnd(op.service, callee), fmt.Sprintf("time between %s and %s", op.service, callee)
 				peer = callee
 			} else {
-				what = "waiting for " + op.peer
+				what = "waiting for " + nonEmpty(op.peer, "the callee")
 				a.peerSlowed[edgeKey{op.service, op.peer}] += share
 			}
 		}

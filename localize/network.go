@@ -46,9 +46,9 @@ func (a *analysis) findNetwork() {
 	shifts := a.gapShifts()
 	type side struct{ slow, all float64 } // calls
 	type tally struct {
-		in, out side
-		added   float64 // seconds that its connections lost, all calls together
-		edges   float64
+		in, out           side
+		addedIn, addedOut float64 // seconds that its connections lost, all calls together
+		edges             float64
 	}
 	nodes := map[string]*tally{}
 	total := 0.0
@@ -70,10 +70,10 @@ func (a *analysis) findNetwork() {
 		from.out.slow += calls
 		to.in.slow += calls
 		added := (g.cur - g.base) * calls
-		for _, t := range []*tally{from, to} {
-			t.added += added
-			t.edges++
-		}
+		from.addedOut += added
+		to.addedIn += added
+		from.edges++
+		to.edges++
 		total += added
 	}
 	if total == 0 {
@@ -86,19 +86,19 @@ func (a *analysis) findNetwork() {
 	slices.Sort(names)
 	for _, n := range names {
 		t := nodes[n]
-		if t.added == 0 {
+		if t.edges == 0 {
 			continue
 		}
 		// Recall: which share of the time lost between services it explains; precision: which
-		// share of the calls into it, or out of it, is slow.
-		recall := t.added / total
-		precision := max(t.in.slow/max(t.in.all, 1), t.out.slow/max(t.out.all, 1), (t.in.slow+t.out.slow)/(t.in.all+t.out.all))
-		fit := recall * precision
+		// share of the calls into it, out of it, or both, is slow.
+		recall := (t.addedIn + t.addedOut) / total
+		fit := max(t.addedIn/total*t.in.slow/max(t.in.all, 1), t.addedOut/total*t.out.slow/max(t.out.all, 1),
+			recall*(t.in.slow+t.out.slow)/(t.in.all+t.out.all))
 		a.networkFit[n] = fit
 		a.board.add(n, Reason{Signal: "network",
 			Text: fmt.Sprintf("%.0f of its connections spend more time outside the callee, %s of all time lost between services; %s of the calls into it are slow, %s of those out of it",
 				t.edges, percent(recall), percent(t.in.slow/max(t.in.all, 1)), percent(t.out.slow/max(t.out.all, 1))),
-			Value: t.added, Weight: weightNetwork * fit * ramp(a.gapEvidence(shifts), 2, 4)})
+			Value: t.addedIn + t.addedOut, Weight: weightNetwork * fit * ramp(a.gapEvidence(shifts), 2, 4)})
 	}
 }
 

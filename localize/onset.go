@@ -64,7 +64,7 @@ const earlyShare = 0.2
 // the index of the first value after the break; 0 when there is none.
 func levelShift(v []float64) int {
 	n := len(v)
-	if n < 4 {
+	if n < 2 {
 		return 0
 	}
 	total := 0.0

@@ -432,7 +432,7 @@ func (a *analysis) exemplarPath(id string) []PathSegment {
 func (a *analysis) writeChanges(res *Result) {
 	for i := range a.judged {
 		j := &a.judged[i]
-		if len(res.Changes) >= 5 || j.odds < 0.5*blameOdds {
+		if len(res.Changes) >= 5 || j.odds < blameOdds {
 			break
 		}
 		rc := RankedChange{SHA: j.change.SHA, Service: j.service, Title: title(j.change.Message), Score: round4(logistic(j.odds - blameOdds)), Reasons: j.reasons}
