@@ -316,6 +316,13 @@ func (r *rewrite) addToBlock(block *ast.GenDecl, paths, lines []string) {
 				blank = ""
 			}
 			r.edits = append(r.edits, span{at, at, "\t" + lines[i] + "\n" + blank})
+		case r.own(block) != nil: // other modules come before one's own
+			blank := "\n"
+			if i+1 < len(paths) && kin(paths[i+1]) == kin(p) {
+				blank = ""
+			}
+			at := r.lineStart(r.leading(r.own(block)))
+			r.edits = append(r.edits, span{at, at, "\t" + lines[i] + "\n" + blank})
 		default:
 			blank := "\n"
 			if i > 0 && !standard(paths[i-1]) {
@@ -325,6 +332,25 @@ func (r *rewrite) addToBlock(block *ast.GenDecl, paths, lines []string) {
 			r.edits = append(r.edits, span{at, at, blank + "\t" + lines[i] + "\n"})
 		}
 	}
+}
+
+// own is the first import of the file's own module, where those stand in a group of their own.
+func (r *rewrite) own(block *ast.GenDecl) *ast.ImportSpec {
+	m := r.file.pkg.module
+	if m == nil {
+		return nil
+	}
+	for i, s := range block.Specs {
+		spec := s.(*ast.ImportSpec)
+		p, _ := strconv.Unquote(spec.Path.Value)
+		if p == m.path || strings.HasPrefix(p, m.path+"/") {
+			if i > 0 && r.file.line(block.Specs[i-1].End())+1 == r.file.line(spec.Pos()) {
+				return nil
+			}
+			return spec
+		}
+	}
+	return nil
 }
 
 // standard says whether an import path is of the standard library.

@@ -201,6 +201,9 @@ func (s *synth) zeroText(t typ, text string) (string, bool) {
 		if h := s.t.imports["net/http"]; u.elem.is("net/http", "Response") && h != "" {
 			return fmt.Sprintf("&%s.Response{StatusCode: %s.StatusOK, Body: %s.NoBody}", h, h, h), true
 		}
+		if s.nilResults {
+			return "nil", true
+		}
 		// A caller may look into what it gets beside a nil error.
 		if e := u.elem.under(s.pkg); e.kind == strukt && strings.HasPrefix(text, "*") {
 			return "&" + text[1:] + "{}", true

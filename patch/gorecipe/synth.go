@@ -27,14 +27,19 @@ type synth struct {
 	// nilAt leaves a field nil: "Type.Field".
 	nilAt string
 	// database lets a stub stand for the database too.
-	database   bool
-	bounds     map[string]bool // names of parameters and fields that bound the attempts
+	database bool
+	bounds   map[string]bool   // names of parameters and fields that bound the attempts
+	params   map[string]string // fixed values of parameters of the function under test
+	// For tests of a missing value: slices get an element, which is nil itself if so asked, stubs return nil
+	// pointers, and nilMade says that the value in question will be nil.
+	elements, nilElement, nilResults, missing, nilMade bool
+
 	typeParams map[string]bool // of the function under test
 	handler    bool            // the function under test answers requests
 }
 
 func newSynth(t *testText) *synth {
-	return &synth{t: t, pkg: t.pkg, attempts: 4, stubs: map[string]string{}, uses: map[string]int{}, bounds: map[string]bool{}, fields: map[string]string{}}
+	return &synth{t: t, pkg: t.pkg, attempts: 4, stubs: map[string]string{}, uses: map[string]int{}, params: map[string]string{}, bounds: map[string]bool{}, fields: map[string]string{}}
 }
 
 var (
@@ -68,7 +73,10 @@ func (s *synth) call(f *fn) (string, bool) {
 			args = append(args, "1")
 			continue
 		}
-		v, ok := s.value(p.typ, p.name)
+		v, ok := s.params[p.name]
+		if !ok {
+			v, ok = s.value(p.typ, p.name)
+		}
 		if !ok {
 			return "", false
 		}
@@ -141,7 +149,7 @@ func (s *synth) value(t typ, name string) (string, bool) {
 		if t.elem.isBasic("byte") {
 			return "[]byte(`{}`)", true
 		}
-		return "nil", true
+		return s.slice(t, name), true
 	case mapping, channel:
 		return "nil", true
 	case function:
@@ -154,6 +162,25 @@ func (s *synth) value(t typ, name string) (string, bool) {
 		return "", false
 	}
 	return "", false
+}
+
+// slice is nil, or holds one element where elements are asked for.
+func (s *synth) slice(t typ, name string) string {
+	if !s.elements {
+		return "nil"
+	}
+	text, ok := s.typeText(t)
+	if !ok {
+		return "nil"
+	}
+	if s.nilElement && t.elem.kind == pointer {
+		return text + "{nil}"
+	}
+	v, ok := s.value(*t.elem, name)
+	if !ok {
+		return "nil"
+	}
+	return text + "{" + v + "}"
 }
 
 func (s *synth) basic(t typ, name string) (string, bool) {
@@ -334,7 +361,14 @@ func (s *synth) named(t typ, name string) (string, bool) {
 			return "", false
 		}
 		return s.ref(t) + "(" + v + ")", s.ref(t) != ""
-	case slice, mapping:
+	case slice:
+		if s.elements && s.ref(t) != "" {
+			if v := s.slice(u, name); v != "nil" {
+				return s.ref(t) + "(" + v + ")", true
+			}
+		}
+		return "nil", true
+	case mapping:
 		return "nil", true
 	}
 	return "", false

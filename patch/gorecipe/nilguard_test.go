@@ -1,0 +1,5 @@
+package gorecipe
+
+import "testing"
+
+func TestNilGuard(t *testing.T) { testRecipe(t, "nilguard", NewNilGuard()) }
