@@ -26,8 +26,7 @@ type Options struct {
 	MaxFileSize int64         // bytes; larger files are left out; zero means 1 MiB
 	MaxFiles    int           // source files; more is an error; zero means 500,000
 	ParseLimit  time.Duration // time for one file; zero means two seconds
-	// Cache is a directory for facts of earlier builds; "" for none. It may be shared by
-	// repositories: facts are found by the hash of what they were made from.
+	// Cache is a directory for the facts of the last build of this repository; "" for none.
 	Cache string
 	// Previous is an index of an earlier state of the same tree, whose unchanged files are taken over.
 	Previous *Index
@@ -201,7 +200,7 @@ func (r *reader) entry(f *found, known *store) (e *entry, again bool, err error)
 	if e.hash == "" {
 		e.hash = blobHash(src)
 	}
-	if record, ok := known.byHash(e.hash, f.path); ok {
+	if record, ok := known.sameContent(e.hash, f.path); ok {
 		e.record, e.sites = record, siteKinds(record)
 		return e, true, nil
 	}

@@ -20,39 +20,38 @@ const maxCache = 2 << 30
 
 // store holds facts of earlier builds: of the previous index and of the cache on disk.
 type store struct {
-	path   string
-	byPath map[string]*entry
-	hashes map[string]*entry // by blob hash and extension
+	path     string
+	previous *Index // may be nil
+	byPath   map[string]*entry
 }
 
 func newStore(o Options) *store {
-	s := &store{byPath: map[string]*entry{}, hashes: map[string]*entry{}}
+	s := &store{previous: o.Previous, byPath: map[string]*entry{}}
 	if o.Cache != "" {
 		s.path = filepath.Join(o.Cache, fmt.Sprintf(cacheName, facts.Version))
-		s.load() // a cache that cannot be read is built again
-	}
-	if o.Previous != nil {
-		for _, e := range o.Previous.entries {
-			s.add(e)
+		if s.previous == nil {
+			s.load() // a cache that cannot be read is built again
 		}
 	}
 	return s
 }
 
-func (s *store) add(e *entry) {
-	s.byPath[e.path] = e
-	s.hashes[hashKey(e.hash, e.path)] = e
-}
+func (s *store) add(e *entry) { s.byPath[e.path] = e }
 
-// hashKey keeps apart what depends on the path besides the content: tests are told by file names,
-// and the package by nothing but the content.
-func hashKey(hash, path string) string { return hash + path }
+func (s *store) entry(path string) *entry {
+	if s.previous != nil {
+		if i, ok := s.previous.byPath[path]; ok {
+			return s.previous.entries[i]
+		}
+	}
+	return s.byPath[path]
+}
 
 // unchanged is the entry of a file whose blob hash, or else size and time of modification, are what
 // they were: the rule by which git itself decides whether to read a file again.
 func (s *store) unchanged(f *found) *entry {
-	e, ok := s.byPath[f.path]
-	if !ok {
+	e := s.entry(f.path)
+	if e == nil {
 		return nil
 	}
 	if f.hash != "" {
@@ -67,9 +66,11 @@ func (s *store) unchanged(f *found) *entry {
 	return nil
 }
 
-func (s *store) byHash(hash, path string) ([]byte, bool) {
-	e, ok := s.hashes[hashKey(hash, path)]
-	if !ok {
+// sameContent is the record of a file that was touched but still has the content it had. Facts
+// depend on the path too (tests are told by it), so that a file that was moved is parsed again.
+func (s *store) sameContent(hash, path string) ([]byte, bool) {
+	e := s.entry(path)
+	if e == nil || e.hash != hash {
 		return nil, false
 	}
 	return e.record, true

@@ -13,6 +13,7 @@ const (
 	maxCalls   = 50000
 	maxSites   = 20000
 	maxText    = 2000
+	maxMounted = 200
 )
 
 // collector gathers what a front end reports of one file.
@@ -21,7 +22,9 @@ type collector struct {
 	calls   []*call
 	marks   []mark
 	binds   []bind
-	mounted []span // stretches of lines whose routes have a prefix
+	mounted []span              // stretches of lines whose routes have a prefix
+	made    map[string][]string // see makers
+	chained map[*call]*call     // see later
 	// texts are the texts bound to names, per function; facts.None holds those of the file.
 	texts map[binding]string
 	// statements holds the site of a statement by function and line, so that a text made of parts

@@ -189,11 +189,8 @@ func (c *collector) isClient(receiver string) bool {
 			return true
 		}
 	}
-	for _, b := range c.binds {
-		if b.value.kind != called || b.target != receiver && last(b.target) != last(receiver) {
-			continue
-		}
-		switch maker := strings.ToLower(b.value.call.callee); {
+	for _, maker := range c.makers(receiver) {
+		switch maker = strings.ToLower(maker); {
 		case strings.HasPrefix(maker, "axios."), strings.HasPrefix(maker, "requests."), strings.HasPrefix(maker, "httpx."),
 			strings.HasPrefix(maker, "aiohttp."), strings.HasPrefix(maker, "resty."), strings.Contains(maker, "httpclient"),
 			strings.Contains(maker, "webclient"), strings.Contains(maker, "resttemplate"):

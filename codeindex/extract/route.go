@@ -76,7 +76,7 @@ func (c *collector) groups() map[string]string {
 			prefixes[target] = slashed(base, prefix)
 		}
 		for _, a := range x.args {
-			if a.kind == lambda {
+			if a.kind == lambda && len(c.mounted) < maxMounted {
 				c.mounted = append(c.mounted, span{a.line, a.to, slashed(base, prefix)})
 			}
 		}
@@ -127,16 +127,15 @@ func (c *collector) isRouter(receiver string) bool {
 	if strings.HasSuffix(end, "router") || strings.HasSuffix(end, "mux") || strings.HasSuffix(end, "group") || strings.HasSuffix(end, "routes") || strings.HasSuffix(end, "app") {
 		return true
 	}
-	for _, b := range c.binds {
-		if b.value.kind != called || b.target != receiver && last(b.target) != last(receiver) {
-			continue
-		}
-		switch last(b.value.call.callee) {
+	for _, maker := range c.makers(receiver) {
+		switch last(maker) {
 		case "Group", "NewRouter", "NewServeMux", "Default", "Router", "express", "fastify", "Fastify", "Subrouter", "Hono", "Flask", "FastAPI", "APIRouter", "Blueprint", "NewMux":
 			return true
 		case "New":
-			maker := front(b.value.call.callee)
-			return maker == "gin" || maker == "echo" || maker == "fiber" || maker == "chi" || maker == "mux"
+			switch front(maker) {
+			case "gin", "echo", "fiber", "chi", "mux":
+				return true
+			}
 		}
 	}
 	return false
@@ -252,18 +251,25 @@ func (c *collector) route(x *call, prefixes map[string]string) {
 
 // later finds the method that gorilla is told after the handler: HandleFunc(...).Methods("POST").
 func (c *collector) later(x *call) string {
-	for _, y := range c.calls {
-		if y.on == x && last(y.callee) == "Methods" {
-			var methods []string
-			for _, a := range y.args {
-				if m := methodOf(a); m != "" {
-					methods = append(methods, m)
-				}
+	if c.chained == nil {
+		c.chained = map[*call]*call{}
+		for _, y := range c.calls {
+			if y.on != nil && last(y.callee) == "Methods" {
+				c.chained[y.on] = y
 			}
-			return strings.Join(methods, ",")
 		}
 	}
-	return ""
+	y, ok := c.chained[x]
+	if !ok {
+		return ""
+	}
+	var methods []string
+	for _, a := range y.args {
+		if m := methodOf(a); m != "" {
+			methods = append(methods, m)
+		}
+	}
+	return strings.Join(methods, ",")
 }
 
 func chainPath(x *call) *call {

@@ -106,13 +106,28 @@ func (c *collector) opens(x *call, maker string) bool {
 	if x.on != nil {
 		return last(x.on.callee) == maker
 	}
-	receiver := front(x.callee)
-	for _, b := range c.binds {
-		if b.value.kind == called && last(b.value.call.callee) == maker && (b.target == receiver || last(b.target) == last(receiver)) {
+	for _, m := range c.makers(front(x.callee)) {
+		if last(m) == maker {
 			return true
 		}
 	}
 	return false
+}
+
+// makers are the functions whose results are bound to a name in this file.
+func (c *collector) makers(name string) []string {
+	if c.made == nil {
+		c.made = map[string][]string{}
+		for _, b := range c.binds {
+			if b.value.kind == called {
+				target := last(b.target)
+				if list := c.made[target]; len(list) < 8 {
+					c.made[target] = append(list, b.value.call.callee)
+				}
+			}
+		}
+	}
+	return c.made[last(name)]
 }
 
 // spanHelper recognises a name such as startChildSpan, with_span, newSpan, traceCall.

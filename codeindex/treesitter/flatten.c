@@ -3,7 +3,6 @@
 #include "flatten.h"
 #include <stdlib.h>
 
-typedef struct { uint32_t row, column; } rm_point;
 typedef struct {
   const void *tree;
   const void *id;
@@ -12,9 +11,7 @@ typedef struct {
 
 extern uint32_t ts_node_descendant_count(rm_node);
 extern uint16_t ts_node_symbol(rm_node);
-extern uint32_t ts_node_start_byte(rm_node);
 extern uint32_t ts_node_end_byte(rm_node);
-extern rm_point ts_node_start_point(rm_node);
 extern bool ts_node_is_named(rm_node);
 extern bool ts_node_is_missing(rm_node);
 extern bool ts_node_is_error(rm_node);
@@ -52,9 +49,10 @@ uint32_t rm_flatten(rm_node root, rm_flat *out, uint32_t cap, uint32_t max_depth
       rm_flat *f = &out[n];
       f->kind = ts_node_symbol(node);
       f->field = field;
-      f->start = ts_node_start_byte(node);
+      // TSNode.context begins with the start byte and the start row (node.c, ts_node_new).
+      f->start = node.context[0];
       f->end = ts_node_end_byte(node);
-      f->row = ts_node_start_point(node).row;
+      f->row = node.context[1];
       f->next = 0;
       f->flags = (error ? 1u : 0u) | (missing ? 2u : 0u);
       open[depth] = n++;
