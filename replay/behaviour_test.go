@@ -254,3 +254,23 @@ func TestSimulationPlaysContentAndFaults(t *testing.T) {
 		t.Errorf("after it: %+v", p)
 	}
 }
+
+func TestSimulationRecognisesADependencyByItsRoutes(t *testing.T) {
+	set := smallSet()
+	call := func(peer, path string) Downstream {
+		return Downstream{Peer: peer, Request: Request{Method: "POST", Path: path}, Response: Response{Status: 200}}
+	}
+	set.Cases[0].Downstream = []Downstream{call("ledger", "/bookings"), call("stock", "/items"), call("ledger", "/shared"), call("stock", "/shared")}
+	l := newLibrary([]*Set{set})
+	for _, tt := range []struct {
+		peer, route, want string
+	}{{"127.0.0.1:4711", "/bookings", "ledger"}, {"127.0.0.1:4711", "/shared", "127.0.0.1:4711"}, {"127.0.0.1:4711", "/none", "127.0.0.1:4711"}, {"stock", "/bookings", "stock"}} {
+		if got := l.nameOf(tt.peer, []RecordedCall{{Method: "POST", Route: tt.route}}); got != tt.want {
+			t.Errorf("%s %s is %s, want %s", tt.peer, tt.route, got, tt.want)
+		}
+	}
+	plan := &IncidentPlan{Behaviour: map[string]Behaviour{"127.0.0.1:4711": {Calls: history(time.Millisecond, "xxxxxx")}}}
+	if s := newSimulation(plan, []*Set{set}, time.Now); len(s.models["ledger"]) != 1 {
+		t.Errorf("models %v", s.models)
+	}
+}

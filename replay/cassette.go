@@ -183,3 +183,30 @@ func (l *library) peers() []string {
 	}
 	return sortedKeys(seen)
 }
+
+// nameOf finds the dependency that telemetry calls by another name, such as an address: the only one that the golden
+// sets know to be called with all of these methods and routes. Without one the name stays.
+func (l *library) nameOf(peer string, calls []RecordedCall) string {
+	if slices.Contains(l.peers(), peer) {
+		return peer
+	}
+	found := ""
+	for _, candidate := range l.peers() {
+		all := len(calls) > 0
+		for i := range calls {
+			all = all && slices.ContainsFunc(l.calls[candidate+" "+calls[i].Method], func(d *Downstream) bool {
+				return callRoute(d) == calls[i].Route || matchesRoute(calls[i].Route, d.Request.Path)
+			})
+		}
+		if all && found != "" {
+			return peer // two fit, so neither is known
+		}
+		if all {
+			found = candidate
+		}
+	}
+	if found == "" {
+		return peer
+	}
+	return found
+}

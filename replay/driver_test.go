@@ -9,6 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -186,18 +190,62 @@ func TestMessagesCannotBeSplit(t *testing.T) {
 	}
 }
 
-// Both benchmarks load the same server over the same connections, so that their ratio is
-// what the driver costs beside the standard client; docs/benchmarks.md has it beside wrk.
-func benchmarkLoad(b *testing.B, send func(s *httptest.Server) func() error) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"ok":true}`) }))
-	defer s.Close()
-	one := send(s)
-	const workers = 32
+// TestMain lets the test binary play the target of the load benchmarks: a server in a process of its
+// own, as a service under test is.
+func TestMain(m *testing.M) {
+	if os.Getenv("REPLAY_BENCHMARK_TARGET") == "" {
+		os.Exit(m.Run())
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	go func() { // ends with the benchmark, however that ends
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"ok":true}`) })))
+}
+
+func benchmarkTarget(b *testing.B) (addr string) {
+	b.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = []string{"REPLAY_BENCHMARK_TARGET=1"}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	addr, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(addr)
+}
+
+// The three benchmarks load the same server over as many connections, so that their ratios say what the
+// driver costs beside the standard client and beside wrk.
+const benchmarkConnections = 32
+
+func benchmarkLoad(b *testing.B, send func(addr string) func() error) {
+	one := send(benchmarkTarget(b))
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	b.ResetTimer()
 	var wg sync.WaitGroup
-	for range workers {
+	for range benchmarkConnections {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
 				if err := one(); err != nil {
@@ -212,8 +260,8 @@ func benchmarkLoad(b *testing.B, send func(s *httptest.Server) func() error) {
 }
 
 func BenchmarkDriver(b *testing.B) {
-	benchmarkLoad(b, func(s *httptest.Server) func() error {
-		d := newDriver(dialer(s.Listener.Addr().String()), time.Now)
+	benchmarkLoad(b, func(addr string) func() error {
+		d := newDriver(dialer(addr), time.Now)
 		b.Cleanup(d.close)
 		m, err := newMessage(Request{Method: "GET", Path: "/x"})
 		if err != nil {
@@ -233,12 +281,12 @@ func BenchmarkDriver(b *testing.B) {
 }
 
 func BenchmarkStandardClient(b *testing.B) {
-	benchmarkLoad(b, func(s *httptest.Server) func() error {
+	benchmarkLoad(b, func(addr string) func() error {
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
 		b.Cleanup(client.CloseIdleConnections)
 		tp := newTraceparent("b", 1).String()
 		return func() error {
-			req, err := http.NewRequest(http.MethodGet, s.URL+"/x", nil)
+			req, err := http.NewRequest(http.MethodGet, "http://"+addr+"/x", nil)
 			if err != nil {
 				return err
 			}
@@ -252,6 +300,31 @@ func BenchmarkStandardClient(b *testing.B) {
 			return err
 		}
 	})
+}
+
+// BenchmarkWrk is the fastest load generator at hand on the same kind of server, for the
+// ratio; it is skipped where wrk is not installed.
+func BenchmarkWrk(b *testing.B) {
+	path, err := exec.LookPath("wrk")
+	if err != nil {
+		b.Skip("wrk is not installed")
+	}
+	addr := benchmarkTarget(b)
+	for b.Loop() {
+		out, err := exec.CommandContext(b.Context(), path, "-t", "2", "-c", strconv.Itoa(benchmarkConnections), "-d", "2s", "-H", "Traceparent: "+newTraceparent("b", 1).String(), "http://"+addr+"/x").Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		m := regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`).FindSubmatch(out)
+		if m == nil {
+			b.Fatalf("cannot read %s", out)
+		}
+		rate, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(rate, "requests/s")
+	}
 }
 
 func TestTraceparent(t *testing.T) {

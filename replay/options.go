@@ -109,6 +109,7 @@ func start(ctx context.Context, l Launcher, peers []string, a actor, opts Option
 		return nil, err
 	}
 	g.driver = newDriver(g.instance.Dial, opts.Now)
+	context.AfterFunc(ctx, g.driver.close)
 	return g, nil
 }
 

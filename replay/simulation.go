@@ -19,8 +19,15 @@ type simulation struct {
 
 func newSimulation(plan *IncidentPlan, sets []*Set, now func() time.Time) *simulation {
 	s := &simulation{library: newLibrary(sets), models: map[string][]*routeModel{}, now: now}
+	merged := map[string]Behaviour{}
 	for _, peer := range sortedKeys(plan.Behaviour) {
-		s.models[peer] = inferModels(plan.Behaviour[peer])
+		name := s.library.nameOf(peer, plan.Behaviour[peer].Calls)
+		b := merged[name]
+		b.Calls = append(b.Calls, plan.Behaviour[peer].Calls...)
+		merged[name] = b
+	}
+	for _, peer := range sortedKeys(merged) {
+		s.models[peer] = inferModels(merged[peer])
 	}
 	return s
 }
