@@ -36,6 +36,22 @@ func (o objective) Expr() string {
 	return fmt.Sprintf(`sum(rate(shop_requests_total{route=%[1]q,code=~"5.."}[10s])) / sum(rate(shop_requests_total{route=%[1]q}[10s])) > %[2]g`, o.Route, o.Ratio)
 }
 
+// Measure and Unit are what the alert's description says.
+func (o objective) Measure() string {
+	if o.Latency > 0 {
+		return "The 95th percentile of the latency"
+	}
+	return "The share of failing requests"
+}
+
+// Unit is the template function that writes the measure.
+func (o objective) Unit() string {
+	if o.Latency > 0 {
+		return "humanizeDuration"
+	}
+	return "humanizePercentage"
+}
+
 var rules = template.Must(template.New("rules").Parse(`groups:
   - name: objectives
     rules:
@@ -49,7 +65,7 @@ var rules = template.Must(template.New("rules").Parse(`groups:
           operation: '{{.Route}}'
         annotations:
           summary: '{{.Summary}}'
-          description: '{{"{{ $labels.slo }}"}} is at {{"{{ $value | humanize }}"}} over the last ten seconds.'
+          description: '{{.Measure}} of {{.Route}} is {{"{{ $value | "}}{{.Unit}}{{" }}"}} over the last ten seconds.'
 `))
 
 const prometheusConfig = `global:

@@ -217,7 +217,8 @@ func goldenSets() []goldenSet {
 			post("bulk", "/quotes", `{"customer":{"id":"cust-0003","tier":"silver"},"lines":[{"sku":"sku-001","quantity":12,"list_price":637}]}`),
 			post("small-without-tier", "/quotes", `{"customer":{"id":"cust-0004","tier":null},"lines":[{"sku":"sku-002","quantity":1,"list_price":774}]}`),
 			post("no-lines", "/quotes", `{"customer":{"id":"cust-0005","tier":"basic"},"lines":[]}`),
-			post("no-customer", "/quotes", `{"lines":[{"sku":"sku-002","quantity":1,"list_price":774}]}`),
+			post("price-list", "/quotes", `{"lines":[{"sku":"sku-002","quantity":40,"list_price":774}]}`),
+			post("no-price", "/quotes", `{"customer":{"id":"cust-0006","tier":"basic"},"lines":[{"sku":"sku-002","quantity":1}]}`),
 		}},
 		{"payments/declined.json", "payments", "retry-storm", "retry-storm/0006", []replay.Case{
 			post("card-declined", "/charges", `{"order":"ord-golden-7","amount":1250,"currency":"EUR","card":"4000-0002"}`),

@@ -54,8 +54,10 @@ def find_tier(customer: Customer) -> Tier | None:
     return TIERS.get(customer.tier)
 
 
-def loyalty_discount(customer: Customer, subtotal: int) -> int:
+def loyalty_discount(customer: Customer | None, subtotal: int) -> int:
     """What the customer's tier takes off the subtotal."""
+    if customer is None:
+        return 0
     if subtotal < LOYALTY_FROM:
         return 0
     tier = find_tier(customer)
@@ -69,18 +71,20 @@ def bulk_discount(line: Line) -> int:
     return line.quantity * line.list_price * BULK_PERCENT // 100
 
 
-def quote(customer: Customer, lines: list[Line]) -> Quote:
-    """Price the lines for the customer."""
+def quote(customer: Customer | None, lines: list[Line]) -> Quote:
+    """Price the lines for the customer, or for a price list where there is none."""
     subtotal = sum(line.quantity * line.list_price for line in lines)
     discount = sum(bulk_discount(line) for line in lines)
     discount += loyalty_discount(customer, subtotal - discount)
     return Quote(total=subtotal - discount, discount=discount)
 
 
-def parse(question: Any) -> tuple[Customer, list[Line]]:
+def parse(question: Any) -> tuple[Customer | None, list[Line]]:
     """Read a question as it comes over HTTP."""
     try:
-        customer = Customer(id=question["customer"]["id"], tier=question["customer"].get("tier"))
+        customer = None
+        if question.get("customer") is not None:
+            customer = Customer(id=question["customer"]["id"], tier=question["customer"].get("tier"))
         lines = [Line(line["sku"], line["quantity"], line["list_price"]) for line in question["lines"]]
     except (KeyError, TypeError, AttributeError) as err:
         raise InvalidQuestion(f"the question lacks {err}") from err

@@ -23,6 +23,10 @@ class QuoteTest(unittest.TestCase):
         quote = rules.quote(Customer("c-1"), [Line("sku-001", 1, 700)])
         self.assertEqual(quote.total, 700)
 
+    def test_a_price_list_has_no_customer(self):
+        quote = rules.quote(None, [Line("sku-001", 1, 30_000)])
+        self.assertEqual(quote, rules.Quote(total=30_000, discount=0))
+
 
 class ParseTest(unittest.TestCase):
     def test_a_question(self):
@@ -35,7 +39,7 @@ class ParseTest(unittest.TestCase):
     def test_what_is_refused(self):
         line = {"sku": "sku-001", "quantity": 2, "list_price": 700}
         for name, question in {
-            "no customer": {"lines": [line]},
+            "a customer without an id": {"customer": {"tier": "gold"}, "lines": [line]},
             "no lines": {"customer": {"id": "c-1"}, "lines": []},
             "not an object": [],
             "a line without a price": {"customer": {"id": "c-1"}, "lines": [{"sku": "sku-001", "quantity": 2}]},

@@ -9,10 +9,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"example.com/shop/internal/telemetry"
 )
@@ -79,7 +82,14 @@ func run(service, defaultAddr string, build Build) (err error) {
 // Instrument wraps a service's handler with server spans and metrics; health checks are
 // left out.
 func Instrument(service string, handler http.Handler) http.Handler {
-	return otelhttp.NewHandler(handler, service,
+	routed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		// The mux has noted by now which pattern it chose.
+		if _, route, ok := strings.Cut(r.Pattern, " "); ok {
+			trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", route))
+		}
+	})
+	return otelhttp.NewHandler(routed, service,
 		otelhttp.WithFilter(func(r *http.Request) bool { return r.URL.Path != "/healthz" }))
 }
 
