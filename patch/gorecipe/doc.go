@@ -24,5 +24,5 @@ import "github.com/remediator/remediator/patch"
 
 // Recipes returns the recipes of this package, in the order in which they are to be preferred.
 func Recipes() []patch.Recipe {
-	return []patch.Recipe{NewRetryBackoff(), NewCallDeadline(), NewNilGuard()}
+	return []patch.Recipe{NewRetryBackoff(), NewCallDeadline(), NewNilGuard(), NewPoolSize()}
 }

@@ -501,3 +501,6 @@ func knownField(t typ, name string) typ {
 	}
 	return typ{}
 }
+
+// structFields are the fields of a struct type.
+func structFields(t typ) *ast.FieldList { return t.expr.(*ast.StructType).Fields }

@@ -1,0 +1,5 @@
+package gorecipe
+
+import "testing"
+
+func TestPoolSize(t *testing.T) { testRecipe(t, "pool", NewPoolSize()) }
