@@ -2,8 +2,16 @@ package policy
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"math"
+	"reflect"
+	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"pgregory.net/rapid"
 )
 
 func engine(t testing.TB, o Options) *Engine {
@@ -85,5 +93,124 @@ deny contains "plain text" if input.service == "payroll"
 	}
 	if e.Digest() == engine(t, Options{}).Digest() {
 		t.Error("the digest does not cover the repository's rules")
+	}
+}
+
+func TestNewRefusesRulesThatCouldNotObject(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"another package":   {"package remediator.rules.size\ndeny contains 1 if false", "rules of a repository live in package remediator.user.NAME"},
+		"the root":          {"package remediator\nfindings contains 1 if false", "package remediator.user.NAME"},
+		"a deeper package":  {"package remediator.user.a.b\ndeny contains 1 if true", "package remediator.user.NAME"},
+		"no objection":      {"package remediator.user.a\nallow if true", "neither a deny nor a hold"},
+		"deny is no set":    {"package remediator.user.a\ndeny := \"no\" if true", "deny has to be a set"},
+		"deny is an object": {"package remediator.user.a\ndeny[\"a\"] := 1 if true", "deny has to be a set"},
+		"syntax":            {"package remediator.user.a\ndeny contains", "rego_parse_error"},
+		"empty":             {"", "policy: "},
+		"network":           {"package remediator.user.a\ndeny contains x if x := http.send({\"url\": \"http://x\", \"method\": \"get\"})", "undefined function http.send"},
+		"environment":       {"package remediator.user.a\ndeny contains x if x := opa.runtime().env", "undefined function opa.runtime"},
+		"clock":             {"package remediator.user.a\ndeny contains x if x := time.now_ns()", "undefined function time.now_ns"},
+		"randomness":        {"package remediator.user.a\ndeny contains x if x := rand.intn(\"a\", 3)", "undefined function rand.intn"},
+		"name service":      {"package remediator.user.a\ndeny contains x if x := net.lookup_ip_addr(\"a\")", "undefined function net.lookup_ip_addr"},
+		"recursion":         {"package remediator.user.a\ndeny contains x if some x in data.remediator.findings", "recursive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(context.Background(), Options{Bundle: fstest.MapFS{"x.rego": {Data: []byte(c.text)}}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want %q in it", err, c.want)
+			}
+		})
+	}
+	if _, err := New(context.Background(), Options{Bundle: fstest.MapFS{"a.txt": {}}}); err == nil || !strings.Contains(err.Error(), "holds no .rego file") {
+		t.Errorf("a bundle without rules gives %v", err)
+	}
+	link := fstest.MapFS{"x.rego": {Data: []byte("y"), Mode: fs.ModeSymlink}}
+	if _, err := New(context.Background(), Options{Bundle: link}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a link gives %v", err)
+	}
+	large := fstest.MapFS{"x.rego": {Data: []byte(strings.Repeat("#", maxUserBytes+1))}}
+	if _, err := New(context.Background(), Options{Bundle: large}); err == nil || !strings.Contains(err.Error(), "are more than") {
+		t.Errorf("a large bundle gives %v", err)
+	}
+}
+
+func TestThresholdsAreCheckedAndPartOfTheDigest(t *testing.T) {
+	for name, v := range map[string]float64{"size.linez": 1, "size.lines": -1, "size.files": math.NaN(), "confidence.low": math.Inf(1)} {
+		if _, err := New(context.Background(), Options{Thresholds: map[string]float64{name: v}}); err == nil {
+			t.Errorf("threshold %s = %v was accepted", name, v)
+		}
+	}
+	a, b := engine(t, Options{}), engine(t, Options{Thresholds: map[string]float64{"size.lines": 1}})
+	c := engine(t, Options{Protected: []string{"golden"}})
+	if a.Digest() == b.Digest() || a.Digest() == c.Digest() || a.Digest() != engine(t, Options{}).Digest() {
+		t.Error("the digest does not tell rules apart")
+	}
+}
+
+func TestProtectedPathsOfTheConfiguration(t *testing.T) {
+	f := good()
+	f.Files[0].Path = "services/billing/golden/a.json"
+	d := decide(t, engine(t, Options{Protected: []string{"./services/billing/golden/"}}), f)
+	if d.Outcome != Deny || d.Findings[0].Rule != "banned.protected" {
+		t.Errorf("decision is %+v", d)
+	}
+}
+
+func TestDecideEndsWithinItsTime(t *testing.T) {
+	user := fstest.MapFS{"x.rego": {Data: []byte(`package remediator.user.slow
+deny contains "never" if {
+	some i in numbers.range(1, 100000)
+	some j in numbers.range(1, 100000)
+	i * j == -1
+}`)}}
+	e := engine(t, Options{Bundle: user, Timeout: 50 * time.Millisecond})
+	start := time.Now()
+	_, err := e.Decide(context.Background(), good())
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
+		t.Errorf("after %v the error is %v", time.Since(start), err)
+	}
+}
+
+func TestARuleThatFailsIsAnErrorAndNeverSilence(t *testing.T) {
+	user := fstest.MapFS{"x.rego": {Data: []byte("package remediator.user.broken\ndeny contains \"x\" if to_number(input.service) > 1\n")}}
+	if _, err := engine(t, Options{Bundle: user}).Decide(context.Background(), good()); err == nil {
+		t.Error("a rule that could not be evaluated was passed over")
+	}
+}
+
+func TestDecideIsDeterministicAndTakesAnyFacts(t *testing.T) {
+	e := engine(t, Options{})
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "code", "revert", "a/b.go", "source", "test", "modified", "services/**", "[", "**"}))
+		number := rapid.IntRange(-10, 1000)
+		f := Facts{
+			Rung: text.Draw(t, "rung"), Service: text.Draw(t, "service"), Paths: rapid.SliceOfN(rapid.SampledFrom([]string{".", "a", "services/**", "**/x.go", ""}), 0, 3).Draw(t, "paths"),
+			Tests: number.Draw(t, "tests"), Confidence: rapid.Float64Range(0, 1).Draw(t, "confidence"),
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "files") {
+			f.Files = append(f.Files, File{Path: text.Draw(t, "path"), OldPath: text.Draw(t, "old"), Kind: text.Draw(t, "kind"),
+				Status: text.Draw(t, "status"), Added: number.Draw(t, "added"), Deleted: number.Draw(t, "deleted"), Mode: text.Draw(t, "mode")})
+		}
+		first, err := e.Decide(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := e.Decide(context.Background(), f)
+		if err != nil || !reflect.DeepEqual(first, second) {
+			t.Fatalf("%+v, then %+v (%v)", first, second, err)
+		}
+		if (first.Outcome == Allow) != (len(first.Findings) == 0) {
+			t.Fatalf("outcome %s with %d findings", first.Outcome, len(first.Findings))
+		}
+	})
+}
+
+func BenchmarkDecide(b *testing.B) {
+	e := engine(b, Options{})
+	f := good()
+	for range 6 {
+		f.Files = append(f.Files, File{Path: "services/billing/more.go", Kind: "source", Status: "modified", Added: 3, Deleted: 2})
+	}
+	for b.Loop() {
+		decide(b, e, f)
 	}
 }

@@ -9,7 +9,7 @@ findings contains finding if {
 		"rule": "interface.changed",
 		"effect": effect,
 		"path": change.path,
-		"message": sprintf("%s is public and its %s changes in %s", [change.symbol, what(change.change), change.path]),
+		"message": sprintf("%s is public and its %s changes in %s", [change.symbol, object.get(words, change.change, change.change), change.path]),
 		"value": change.symbol,
 		"limit": 0,
 	}
@@ -21,9 +21,7 @@ default effect := "deny"
 
 effect := "hold" if input.rung == "revert"
 
-what(change) := "presence" if {
-	change == "removed"
-} else := change
+words := {"removed": "presence"}
 
 schemas := [
 	`\.(proto|graphqls?|avsc|avdl|thrift|xsd|wsdl|fbs|capnp|prisma|raml|smithy)$`,

@@ -16,7 +16,7 @@ type check struct {
 // checks are in the order in which they are tried; a line counts as the first that fits. They
 // err on the side of asking a person.
 var checks = []check{
-	{"an authorization check", regexp.MustCompile(`(?i)\b(is_?)?(un)?(authori[sz]ed?|authenticated?)\b|\bforbidden\b|\b(has|check|require)_?(permission|role|scope|login|auth)\w*|login_required|PermissionDenied|Unauthenticated|PreAuthorize|\b(status\w*|abort|response\w*|code)\W{1,3}40[13]\b`)},
+	{"an authorization check", regexp.MustCompile(`(?i)\b(is_?)?(un)?(authori[sz]ed?|authenticated?)\b|forbidden\b|\b(has|check|require)_?(permission|role|scope|login|auth)\w*|login_required|PermissionDenied|Unauthenticated|PreAuthorize|\b(status\w*|abort|response\w*|code)\W{1,3}40[13]\b`)},
 	{"an answer that refuses a request (4xx)", regexp.MustCompile(`\b(StatusBadRequest|StatusUnprocessableEntity|StatusNotFound|StatusConflict|StatusTooManyRequests|HTTPBadRequest|BadRequest\w*|INVALID_ARGUMENT|InvalidArgument|FailedPrecondition|HttpStatus\.BAD_REQUEST)\b|(?i:\b(status\w*|abort|code|error)\W{1,3}4\d\d\b)`)},
 	{"a validation", regexp.MustCompile(`(?i)\bvalidat(e|or|ion)\w*\b|\bis_?valid\w*\b|\bsaniti[sz]e\w*\b|@(NotNull|NotBlank|NotEmpty|Size|Min|Max|Pattern|Valid)\b|\bbinding:"|\bvalidate:"`)},
 	{"an error that is raised for bad input", regexp.MustCompile(`\braise\s+(ValueError|TypeError|KeyError|ValidationError|\w*Invalid\w*|AssertionError)\b|\bthrow\s+new\s+(IllegalArgument|IllegalState|Validation|TypeError|RangeError)\w*|\b(Err|errors\.New\("|fmt\.Errorf\("|new Error\(['"])(?i:invalid|negative|missing|required|must|too )\w*`)},
