@@ -93,7 +93,7 @@ func PoolSize(p localize.Pattern) (size int, why string) {
 	default:
 		return 0, "work waits for a pool, but neither its demand nor how many wait is recorded, so its size cannot be computed; record them as metrics"
 	}
-	need := math.Ceil(busy / poolUtilisation)
+	need := math.Ceil(busy/poolUtilisation - 1e-9)
 	if need <= limit {
 		return 0, fmt.Sprintf("%s, for which the pool of %g is large enough; something else holds its connections", words, limit)
 	}

@@ -76,6 +76,9 @@ func deepYAML(src []byte) bool {
 	return deepest > 4*maxSettingDepth
 }
 
+// maxTrailing is how much white space and comment may follow a scalar whose column is corrected.
+const maxTrailing = 400
+
 type yamlRead struct {
 	src   []byte
 	lines lineStarts
@@ -142,15 +145,18 @@ func (r *yamlRead) scalar(t *token.Token, path []string, flow bool) {
 		_, size := utf8.DecodeRune(r.src[from:])
 		from += size
 	}
-	line := r.src[from:]
-	if i := bytes.IndexByte(line, '\n'); i >= 0 {
-		line = line[:i]
+	rest := func() []byte {
+		line := r.src[from:]
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		return line
 	}
-	if len(line) == 0 {
-		return
-	}
+	line := rest()
 	raw := ""
 	switch {
+	case len(line) == 0 && (t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType):
+		return
 	case t.Type == token.DoubleQuoteType && line[0] == '"', t.Type == token.SingleQuoteType && line[0] == '\'':
 		raw = yamlQuoted(line)
 		// A value with escapes, or over several lines, is nothing that this package writes.
@@ -158,8 +164,15 @@ func (r *yamlRead) scalar(t *token.Token, path []string, flow bool) {
 			return
 		}
 	default:
-		raw = yamlPlain(line, flow)
-		if raw == "" || raw != t.Value {
+		// The parser's column is too far right where white space follows the scalar.
+		start := r.lines[t.Position.Line-1]
+		for raw = yamlPlain(line, flow); raw != t.Value || from > start && strings.IndexByte(" \t[{,:", r.src[from-1]) < 0; raw = yamlPlain(line, flow) {
+			if from--; from < start || len(line) > len(t.Value)+maxTrailing {
+				return
+			}
+			line = rest()
+		}
+		if raw == "" {
 			return
 		}
 	}
