@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/remediator/remediator/internal/casedir"
 	"github.com/remediator/remediator/internal/report"
 	"github.com/remediator/remediator/internal/sandbox"
+	"github.com/remediator/remediator/internal/selftelemetry"
 	"github.com/remediator/remediator/internal/workbench"
 	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/patch/gorecipe"
@@ -28,7 +30,7 @@ import (
 // runOptions are the flags of run, and what demo sets in their place.
 type runOptions struct {
 	incident, alert, repo, out, branch, propose string
-	golden, key                                 string
+	golden, key, logLevel                       string
 	allowWeak, verbose                          bool
 	format                                      format
 }
@@ -77,6 +79,7 @@ was found and what to check by hand.`,
 	fl.StringVar(&o.golden, "golden", "", "directory of golden trace sets to use instead of those the configuration names")
 	fl.StringVar(&o.key, "key", "", "signing key as cosign makes it, passphrase in COSIGN_PASSWORD (default: a key made for this run alone)")
 	fl.BoolVar(&o.allowWeak, "allow-weak-sandbox", false, "run candidate code without namespaces where the machine offers none")
+	fl.StringVar(&o.logLevel, "log-level", "warn", "what to log to standard error: debug, info, warn, error")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "show the reasons of every suspect")
 	o.format.bind(c)
 	return c
@@ -88,6 +91,8 @@ func (o *runOptions) check() error {
 		return usage("--incident is required: name a directory with alert.json and incident/*.jsonl")
 	case o.repo == "":
 		return usage("--repo is required: name a clone of the repository whose services the telemetry is of")
+	case new(slog.LevelVar).UnmarshalText([]byte(o.logLevel)) != nil:
+		return usage("--log-level %q: choose debug, info, warn or error", o.logLevel)
 	case o.propose != "none" && o.propose != "branch":
 		return usage("--propose %q: choose none or branch", o.propose)
 	}
@@ -153,7 +158,7 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	if err != nil {
 		return nil, err
 	}
-	cs, err := p.Run(ctx, remedy.Input{Alert: b.Alert, Evidence: b.Evidence})
+	cs, err := watched(ctx, p, remedy.Input{Alert: b.Alert, Evidence: b.Evidence}, o.logLevel, io)
 	if err != nil {
 		if errors.Is(err, remedy.ErrAlert) {
 			err = inputError(err)
@@ -169,6 +174,32 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 		report.Closing(io.out, cs, o.out, o.propose == "branch")
 	}
 	return cs, nil
+}
+
+// watched runs the case with the tool's own telemetry around it.
+func watched(ctx context.Context, p *remedy.Pipeline, in remedy.Input, level string, io stdio) (*remedy.Case, error) {
+	var threshold slog.LevelVar
+	if err := threshold.UnmarshalText([]byte(level)); err != nil {
+		threshold.Set(slog.LevelWarn)
+	}
+	log := slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: &threshold}))
+	tel, err := selftelemetry.New(ctx, version(), os.Getenv)
+	if err != nil {
+		return nil, machineError(err)
+	}
+	defer func() {
+		if err := tel.Close(ctx); err != nil {
+			log.Warn("own telemetry was not sent", "error", err)
+		}
+	}()
+	observer, done, err := tel.Observe(ctx, p.Observer, log)
+	if err != nil {
+		return nil, machineError(err)
+	}
+	p.Observer = observer
+	cs, err := p.Run(ctx, in)
+	done(cs, err)
+	return cs, err
 }
 
 func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbox.Sandbox, key *attest.Key, io stdio) (*remedy.Pipeline, *workbench.Repository, error) {

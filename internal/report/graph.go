@@ -13,7 +13,7 @@ import (
 // Sizes of the service graph's picture, in SVG user units.
 const (
 	nodeW, nodeH   = 168.0, 58.0
-	gapX, gapY     = 96.0, 26.0
+	gapX, gapY     = 150.0, 26.0
 	margin         = 14.0
 	maxGraphNodes  = 60 // a picture of more is not read by anybody; the worst stay
 	maxLabelLength = 22
