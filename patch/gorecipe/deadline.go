@@ -420,7 +420,7 @@ func (r callDeadline) Draft(in *patch.Input, o patch.Option) (*patch.Patch, erro
 		return nil, err
 	}
 	out := &patch.Patch{
-		Files: []patch.FileEdit{{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}},
+		Files: append(e.guard.files, patch.FileEdit{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}),
 		Flag:  e.guard.flag,
 		Summary: []string{
 			fmt.Sprintf("With %s on, %s gives up its call of %s after %s, three times the healthy 99th percentile of %s.", e.guard.flag.Name, s.fn.key(), s.callee(), deadline, o.Params["healthy_p99"]),

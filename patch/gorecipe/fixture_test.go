@@ -33,8 +33,8 @@ var update = flag.Bool("update", false, "write the diffs that the fixtures expec
 //	risk      a part of one of the risks
 //	test      "behavioural" (default) or "helper"
 //	provider  the feature-flag provider
+//	flagfile  the file it reads
 //	hint      text of a hint
-//	offline   "no" where the program needs modules that are not the standard library's
 type fixture struct {
 	name    string
 	archive *txtar.Archive
@@ -116,7 +116,7 @@ func (f *fixture) input(t *testing.T) *patch.Input {
 	}
 	return &patch.Input{
 		Base: f.files, Suspects: []localize.Suspect{s}, Locations: [][]codeindex.Location{{l}},
-		Provider: f.keys["provider"], Allowed: patch.Rungs(),
+		Provider: f.keys["provider"], FlagFile: f.keys["flagfile"], Allowed: patch.Rungs(),
 		Services: map[string]patch.Service{"shop": {Language: "go"}},
 	}
 }
@@ -190,9 +190,7 @@ func testRecipe(t *testing.T, dir string, recipe patch.Recipe) {
 				return
 			}
 			f.compare(t, dir, p.Diff)
-			if f.keys["offline"] != "no" {
-				drafted, patches = append(drafted, f), append(patches, p)
-			}
+			drafted, patches = append(drafted, f), append(patches, p)
 		})
 	}
 	if t.Failed() || testing.Short() || len(drafted) == 0 {
@@ -209,7 +207,7 @@ func testRecipe(t *testing.T, dir string, recipe patch.Recipe) {
 		if err := os.CopyFS(filepath.Join(green, f.name), f.files); err != nil {
 			t.Fatal(err)
 		}
-		if err := patch.Apply(filepath.Join(red, f.name), patch.Without(patches[i], patch.SourceFile)); err != nil {
+		if err := patch.Apply(filepath.Join(red, f.name), patch.Without(patches[i], patch.SourceFile, patch.FlagFile)); err != nil {
 			t.Fatal(err)
 		}
 		if err := patch.Apply(filepath.Join(green, f.name), patches[i]); err != nil {

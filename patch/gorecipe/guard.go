@@ -23,26 +23,65 @@ type guard struct {
 	flag *patch.Flag
 	// client is an expression for the OpenFeature client, "" where an environment variable decides.
 	client string
+	files  []patch.FileEdit // that declare the flag, off
 }
 
 // newGuard names the flag after the service, the function and the effect. OpenFeature is used where the
-// repository says so and the module has its SDK.
+// repository says so, the module has its SDK and the provider's file is at hand: a flag that a replay cannot turn on
+// proves nothing. Anything else is an environment variable.
 func newGuard(in *patch.Input, i int, f *fn, effect string) guard {
 	service := in.Suspects[i].Service
 	g := guard{flag: patch.EnvFlag(service+"_"+snake(f.decl.Name.Name), effect)}
 	p := f.file.pkg
-	if in.Provider != "openfeature" || !p.usesOpenFeature() {
+	if in.Provider != "openfeature" || in.FlagFile == "" || !p.usesOpenFeature() {
 		return g
 	}
+	old := p.tree.read(in.FlagFile)
 	name := patch.Slug("remediator-"+service+"-"+snake(f.decl.Name.Name)+"-"+effect, '-', 64)
+	off, on, err := addFlag(old, name)
+	if err != nil {
+		return g
+	}
+	edit := patch.FileEdit{Path: in.FlagFile, Kind: patch.FlagFile, Mode: 0o100644}
+	turnOn := edit
+	edit.Old, edit.New = old, off
+	turnOn.Old, turnOn.New = off, on
+	g.files = []patch.FileEdit{edit}
 	g.flag = &patch.Flag{
 		Name: name, Provider: "openfeature",
 		On: map[string]string{}, Off: map[string]string{},
-		HowOn:  "set the flag " + name + " to true at the OpenFeature provider",
-		HowOff: "set the flag " + name + " to false at the OpenFeature provider, or delete it",
+		HowOn:  fmt.Sprintf("set defaultVariant of %s to \"on\" in %s", name, in.FlagFile),
+		HowOff: fmt.Sprintf("set defaultVariant of %s to \"off\" in %s, or delete it there", name, in.FlagFile),
+		Files:  []patch.FileEdit{turnOn},
 	}
-	g.client = fmt.Sprintf("NewClient(%q)", patch.Slug(service, '-', 40))
+	g.client = p.flagClient(patch.Slug(service, '-', 40))
 	return g
+}
+
+// flagClient is the expression for the OpenFeature client: the package's own variable where it has one, a new
+// client of the domain otherwise.
+func (p *pkg) flagClient(domain string) string {
+	for _, f := range p.files {
+		for _, d := range f.ast.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.VAR {
+				continue
+			}
+			for _, s := range g.Specs {
+				s := s.(*ast.ValueSpec)
+				for k, v := range s.Values {
+					c, ok := v.(*ast.CallExpr)
+					if !ok || callName(c) != "NewClient" || k >= len(s.Names) {
+						continue
+					}
+					if sel, ok := c.Fun.(*ast.SelectorExpr); ok && f.imports[identName(sel.X)] == openFeature {
+						return s.Names[k].Name
+					}
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("openfeature.NewClient(%q)", domain)
 }
 
 func (p *pkg) usesOpenFeature() bool {
@@ -66,10 +105,10 @@ func (g guard) enabled(r *rewrite, ctx, helper string) (expr, decl string) {
 	}
 	decl = fmt.Sprintf(`// %[1]s asks the feature flag; without an answer the behaviour stays as it was.
 func %[1]s(ctx %[2]s.Context) bool {
-	on, err := %[3]s.%[4]s.BooleanValue(ctx, %[5]q, false, %[3]s.EvaluationContext{})
+	on, err := %[4]s.BooleanValue(ctx, %[5]q, false, %[3]s.EvaluationContext{})
 	return err == nil && on
 }
-`, helper, c, of, g.client, g.flag.Name)
+`, helper, c, of, strings.Replace(g.client, "openfeature.", of+".", 1), g.flag.Name)
 	return fmt.Sprintf("%s(%s)", helper, ctx), decl
 }
 

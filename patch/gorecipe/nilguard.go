@@ -533,7 +533,7 @@ func (r nilGuard) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 		return nil, err
 	}
 	p := &patch.Patch{
-		Files: []patch.FileEdit{{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}},
+		Files: append(e.guard.files, patch.FileEdit{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}),
 		Flag:  e.guard.flag,
 		Summary: []string{
 			fmt.Sprintf("With %s on, %s no longer panics when %s is nil; %s.", e.guard.flag.Name, s.fn.key(), s.names(), s.does()),

@@ -235,7 +235,7 @@ func (r poolSize) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 		return nil, err
 	}
 	p := &patch.Patch{
-		Files: []patch.FileEdit{{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}},
+		Files: append(e.guard.files, patch.FileEdit{Path: s.fn.file.path, Kind: patch.SourceFile, Old: s.fn.file.src, New: source}),
 		Flag:  e.guard.flag,
 		Summary: []string{
 			fmt.Sprintf("With %s on, %s sets %s to %d instead of %s.", e.guard.flag.Name, s.fn.key(), s.what, to, s.fn.file.text(s.value)),

@@ -211,7 +211,7 @@ func (r retryBackoff) Draft(in *patch.Input, o patch.Option) (*patch.Patch, erro
 		return nil, err
 	}
 	p := &patch.Patch{
-		Files: []patch.FileEdit{{Path: l.fn.file.path, Kind: patch.SourceFile, Old: l.fn.file.src, New: source}},
+		Files: append(g.files, patch.FileEdit{Path: l.fn.file.path, Kind: patch.SourceFile, Old: l.fn.file.src, New: source}),
 		Flag:  g.flag,
 		Summary: []string{
 			fmt.Sprintf("With %s on, %s waits before each further attempt: %s at first, doubling up to %s, half of each wait random.", g.flag.Name, l.fn.key(), b.Base, b.Limit),

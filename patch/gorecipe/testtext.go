@@ -60,7 +60,9 @@ func (t *testText) bytes() ([]byte, error) {
 			text[p] = t.imports[p] + " " + text[p]
 		}
 	}
-	if len(paths) > 0 {
+	if len(paths) == 1 {
+		b.WriteString("import " + text[paths[0]] + "\n\n")
+	} else if len(paths) > 1 {
 		b.WriteString("import (\n" + grouped(paths, text) + ")\n\n")
 	}
 	for _, d := range t.decls {
