@@ -170,7 +170,6 @@ func TestGoCacheOfTheUserStaysAsItIs(t *testing.T) {
 
 import (
 	"os"
-	"os/exec"
 	"testing"
 )
 
