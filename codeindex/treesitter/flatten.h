@@ -19,6 +19,6 @@ typedef struct {
 } rm_flat;
 
 uint32_t rm_count(rm_node root);
-uint32_t rm_flatten(rm_node root, rm_flat *out, uint32_t cap, uint32_t max_depth);
+uint32_t rm_flatten(rm_node root, const char *src, rm_flat *out, uint32_t cap, uint32_t max_depth);
 
 #endif

@@ -124,6 +124,6 @@ func (p *Parser) Parse(g Grammar, src []byte) (*Tree, error) {
 	if count == 0 {
 		return &Tree{kinds: l.kinds, fields: l.fields}, nil
 	}
-	n := C.rm_flatten(c, (*C.rm_flat)(unsafe.Pointer(&buffer[0])), C.uint32_t(count), maxDepth)
+	n := C.rm_flatten(c, (*C.char)(unsafe.Pointer(&src[0])), (*C.rm_flat)(unsafe.Pointer(&buffer[0])), C.uint32_t(count), maxDepth)
 	return &Tree{nodes: buffer[:n], kinds: l.kinds, fields: l.fields, src: text(src)}, nil
 }
