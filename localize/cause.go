@@ -318,7 +318,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		f := &a.ev.Flags[i]
 		lag := time.Unix(0, a.causeOnset).Sub(f.Time)
 		odds := 0.0
-		if lag < -minOnsetSlack {
+		if lag < -a.onsetSlack() {
 			continue
 		}
 		odds += 1.5 - math.Log(1+max(lag.Minutes(), 0)/1.5)

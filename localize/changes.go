@@ -21,9 +21,12 @@ type judgedChange struct {
 	reasons  []Reason
 }
 
-// minOnsetSlack is how much later than the estimated onset a change may have become live and
-// still be blamed: onsets are estimates, deployment records are written late.
-const minOnsetSlack = 90 * time.Second
+// onsetSlack is how much later than the estimated onset a change may have become live and still
+// be blamed: onsets are estimates, the rougher the longer the window, and deployment records
+// are written late.
+func (a *analysis) onsetSlack() time.Duration {
+	return max(time.Second, min(90*time.Second, time.Duration(a.cur.to-a.cur.from)/20))
+}
 
 // findChanges judges every change by four questions, each a likelihood ratio in nats: was it
 // live before the incident began, and how long before; does it run where the suspects are; can it
@@ -95,8 +98,8 @@ func (a *analysis) judgeTime(j *judgedChange) {
 		what = "deployed"
 	}
 	switch {
-	case lag < -minOnsetSlack:
-		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -4)
+	case lag < -a.onsetSlack():
+		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -8)
 	default:
 		// Faults that need time to show (a cache that runs dry, a disk that fills) are common
 		// enough that a long lag speaks against a change only slowly: the odds fall with the

@@ -439,7 +439,7 @@ func configLine(l string) (key, value string, ok bool) {
 		return "", "", false
 	}
 	v := strings.TrimSpace(strings.TrimRight(l[i+1:], ",;"))
-	if v == "" || strings.ContainsAny(v, "(){}") {
+	if v == "" || strings.ContainsAny(v, "(){}*") {
 		return "", "", false
 	}
 	return l[:i], v, true

@@ -114,7 +114,9 @@ func (a *analysis) findLatency() {
 				peer = callee
 			} else {
 				what = "waiting for " + nonEmpty(op.peer, "the callee")
-				a.peerSlowed[edgeKey{op.service, op.peer}] += share
+				if a.callsSlower(e.op) { // and not merely more of them
+					a.peerSlowed[edgeKey{op.service, op.peer}] += share
+				}
 			}
 		}
 		a.board.addOp(service, op.name, peer, e.op, Reason{Signal: "latency",
@@ -123,6 +125,22 @@ func (a *analysis) findLatency() {
 			Value: e.cur / traces, Baseline: e.base / traces, Weight: weightLatency * math.Sqrt(share) * sure})
 		a.blamedOps[e.op] += share
 	}
+}
+
+// callsSlower says that single calls of an operation last clearly longer than when healthy.
+func (a *analysis) callsSlower(op int32) bool {
+	durations := func(w *window, from int64) (out []float64) {
+		for t := range w.recs {
+			for i := range w.recs[t] {
+				if s := w.traces[t].Spans[i]; w.recs[t][i].op == op && s.Start >= from && len(out) < 5000 {
+					out = append(out, s.Duration.Seconds())
+				}
+			}
+		}
+		return out
+	}
+	cur, base := durations(a.cur, a.onset), durations(a.base, 0)
+	return len(base) == 0 || cliff(cur, base) > 0.33 || quantile(sorted(cur), 0.95) > 1.5*quantile(sorted(base), 0.95)
 }
 
 // callee is the service that answers calls of an outgoing operation, "" when it sends no spans.

@@ -221,8 +221,11 @@ func (a *analysis) findFirst() {
 func (a *analysis) weighChanges() {
 	for i := range a.judged {
 		j := &a.judged[i]
-		if j.odds < 0.5*blameOdds || j.service == "" || !a.isService(j.service) {
+		if j.odds < blameOdds {
 			break
+		}
+		if j.service == "" || !a.isService(j.service) {
+			continue
 		}
 		a.board.add(j.service, Reason{Signal: "change", Text: fmt.Sprintf("commit %s (%s) fits what is seen", shortSHA(j.change.SHA), title(j.change.Message)),
 			Value: j.odds, Weight: weightChange * ramp(j.odds, 0, 2*blameOdds)})

@@ -238,6 +238,7 @@ func (a *analysis) findSequence() {
 	for _, p := range points {
 		perService[p.service] += votes[p]
 	}
+	most := votes[points[0]]
 	for rank, p := range points {
 		part := votes[p] / total
 		if part < 0.02 || rank >= 12 {
@@ -255,7 +256,7 @@ func (a *analysis) findSequence() {
 			Weight: weightSequence * math.Sqrt(perService[p.service]/total) * ramp(z, oddStep-1, oddStep+1) * math.Sqrt(votes[p]/perService[p.service])})
 		c := a.board.of(p.service)
 		h := Hint{Kind: HintLog, Namespace: after.namespace, File: after.file, Line: after.line, Function: after.function,
-			Text: after.text(a.events.miner), Weight: clamp01(0.9 * math.Sqrt(part))}
+			Text: after.text(a.events.miner), Weight: 0.95 * math.Sqrt(votes[p]/most)}
 		if after.place() != "" {
 			h.Kind = HintCode
 		}
@@ -263,7 +264,7 @@ func (a *analysis) findSequence() {
 		if p.expected != endOfSequence {
 			e := &a.events.list[p.expected]
 			h := Hint{Kind: HintLog, Namespace: e.namespace, File: e.file, Line: e.line, Function: e.function,
-				Text: e.text(a.events.miner), Weight: clamp01(0.8 * math.Sqrt(part))}
+				Text: e.text(a.events.miner), Weight: 0.85 * math.Sqrt(votes[p]/most)}
 			if e.place() != "" {
 				h.Kind = HintCode
 			}
