@@ -18,7 +18,7 @@ func agree(template, text string) float64 {
 	for _, p := range parts {
 		literal += len(p)
 	}
-	if literal == 0 {
+	if strings.TrimSpace(strings.ReplaceAll(template, facts.Hole, "")) == "" {
 		return 0
 	}
 	at := 0
