@@ -351,8 +351,8 @@ func TestAttackDaemonOutlivesCommand(t *testing.T) {
 func TestAttackZombies(t *testing.T) {
 	onEachFence(t, true, func(t *testing.T, s *Sandbox) {
 		// Each subshell leaves an orphan. Were they not reaped, they would pile up to the limit.
-		spec := shell(t, `i=0; while [ $i -lt 300 ]; do (true &); i=$((i+1)); done; echo done`)
-		spec.Processes = 60
+		spec := shell(t, `i=0; while [ $i -lt 800 ]; do (true &); i=$((i+1)); done; echo done`)
+		spec.Processes = 200
 		if r := mustRun(t, s, spec); r.Code != 0 || r.Output != "done\n" {
 			t.Errorf("got %+v", r)
 		}

@@ -32,7 +32,9 @@ func (v *supervisor) watch() {
 		} else {
 			pids = others(os.Getpid())
 		}
-		if len(pids) > v.setup.Processes {
+		// Beyond any doubt, and too many to read them all. Some of the others may be dead and just
+		// not reaped yet.
+		if len(pids) > 4*v.setup.Processes {
 			v.kill(KilledProcesses)
 			continue
 		}
@@ -118,7 +120,7 @@ func unmapped(pids []int) int64 {
 }
 
 type usage struct {
-	threads int
+	threads int   // none for a zombie, which holds nothing but its number
 	memory  int64 // resident bytes that are not backed by a file
 }
 
@@ -126,6 +128,9 @@ type usage struct {
 func usageOf(pid int) usage {
 	data, err := os.ReadFile(procPath(pid, "status"))
 	if err != nil {
+		return usage{}
+	}
+	if state, _ := statusField(data, "State:"); state == "Z" || state == "X" {
 		return usage{}
 	}
 	anon, _ := statusBytes(data, "RssAnon:")

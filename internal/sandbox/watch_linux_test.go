@@ -50,6 +50,24 @@ func TestDescendantsReadsOddNames(t *testing.T) {
 	}
 }
 
+func TestUsageOfAZombie(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is a zombie", func() bool {
+		data, err := os.ReadFile(procPath(cmd.Process.Pid, "status"))
+		state, _ := statusField(data, "State:")
+		return err == nil && state == "Z"
+	})
+	if u := usageOf(cmd.Process.Pid); u != (usage{}) {
+		t.Errorf("got %+v", u)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestUsageOfAProcessThatIsGone(t *testing.T) {
 	if u := usageOf(1 << 30); u != (usage{}) {
 		t.Errorf("got %+v", u)
