@@ -24,6 +24,12 @@ type verdict struct {
 	// firm says that even a change that fits is no better explanation, unless it clearly
 	// altered behaviour.
 	firm bool
+	// ours says that a short resource is one that the service sizes itself.
+	ours bool
+}
+
+func hasPattern(in []Pattern, kind PatternKind) bool {
+	return slices.ContainsFunc(in, func(p Pattern) bool { return p.Kind == kind })
 }
 
 // classifyCause decides the class of cause. Outside causes are looked for first and must be
@@ -52,6 +58,10 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 			cause = CauseConfig
 		}
 		return verdict{cause: cause}
+	}
+	if len(suspects) > 0 && hasPattern(suspects[0].pattern, PatternPoolWait) {
+		a.judged = nil
+		return verdict{cause: CauseResource, ours: true, why: []string{"the service's own pool is short; its size is a value that can be changed"}}
 	}
 	a.judged = nil
 	if len(suspects) == 0 {
@@ -269,7 +279,14 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 		share := keys[k] * (1 - a.handling[k])
 		cause := CauseExternal
 		what := "an outside peer"
-		if kind := a.graph.kinds[k.to]; kind == nodeDatabase || kind == nodeQueue {
+		kind := a.graph.kinds[k.to]
+		if kind == nodeDatabase && hasPattern(suspects[0].pattern, PatternPoolWait) {
+			continue // what is waited for is a connection, not the database
+		}
+		if a.shorterDeadline(k) {
+			continue
+		}
+		if kind == nodeDatabase || kind == nodeQueue {
 			cause, what = CauseResource, "its "+kind
 		}
 		v := verdict{cause: cause, outside: ramp(share, 0.3, 0.8), why: []string{fmt.Sprintf(
@@ -279,6 +296,40 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 		}
 	}
 	return best
+}
+
+// shorterDeadline says that the caller gives up on calls that have not yet lasted as long as
+// healthy ones did: it is the caller's patience that changed.
+func (a *analysis) shorterDeadline(k edgeKey) bool {
+	var given, healthy []float64
+	failures := 0.0
+	for _, w := range []*window{a.base, a.cur} {
+		for t := range w.recs {
+			for i := range w.recs[t] {
+				r, s := &w.recs[t][i], w.traces[t].Spans[i]
+				if op := &a.ops.list[r.op]; op.service != k.from || op.peer != k.to {
+					continue
+				}
+				switch {
+				case w == a.base && r.outcome == fine:
+					healthy = append(healthy, s.Duration.Seconds())
+				case w == a.cur && r.outcome == failed:
+					failures++
+					if gaveUp(s) || s.HTTPStatus() == 0 {
+						given = append(given, s.Duration.Seconds())
+					}
+				}
+			}
+		}
+	}
+	if len(given) < 3 || len(healthy) < enough || float64(len(given)) < 0.5*failures {
+		return false
+	}
+	slices.Sort(given)
+	slices.Sort(healthy)
+	// The calls given up on all ended at about one moment, and healthy ones lasted longer.
+	sameMoment := quantile(given, 0.9) < 1.3*quantile(given, 0.1)
+	return sameMoment && quantile(healthy, 0.98) > 1.25*quantile(given, 0.5)
 }
 
 func (a *analysis) isService(name string) bool { return slices.Contains(a.services, name) }

@@ -19,11 +19,10 @@ type frame struct {
 //
 //nolint:gochecknoglobals // compiled once
 var (
-	goFile     = regexp.MustCompile(`^\s+(\S+\.go):(\d+)`)
-	goFunction = regexp.MustCompile(`^(?:created by )?([\w./\-*()\[\]…]+?)\(.*\)?(?: in goroutine \d+)?$`)
-	pyFrame    = regexp.MustCompile(`^\s*File "([^"]+)", line (\d+)(?:, in (\S+))?`)
-	javaFrame  = regexp.MustCompile(`^\s*at ([\w.$/@<>\-]+)\.([\w$<>]+)\(([^:()]*)(?::(\d+))?\)`)
-	nodeFrame  = regexp.MustCompile(`^\s*at (?:(?:async )?(?:new )?([^ (]+(?: \[as [^\]]+\])?) \()?((?:file://|node:)?[^()\s]+?):(\d+):\d+\)?$`)
+	goFile    = regexp.MustCompile(`^\s+(\S+\.go):(\d+)`)
+	pyFrame   = regexp.MustCompile(`^\s*File "([^"]+)", line (\d+)(?:, in (\S+))?`)
+	javaFrame = regexp.MustCompile(`^\s*at ([\w.$/@<>\-]+)\.([\w$<>]+)\(([^:()]*)(?::(\d+))?\)`)
+	nodeFrame = regexp.MustCompile(`^\s*at (?:async )?(?:(?:new )?([^ (]+(?: \[as [^\]]+\])?) \()?((?:file://|node:)?[^()\s]+?):(\d+):\d+\)?$`)
 )
 
 // maxFrames and maxStack bound what is read of one stack.
@@ -72,8 +71,8 @@ func parseStack(stack string) []frame {
 				pending = ""
 			}
 		default:
-			if m := goFunction.FindStringSubmatch(line); m != nil && strings.Contains(m[1], ".") {
-				pending = m[1]
+			if f := goFunction(line); f != "" {
+				pending = f
 			}
 		}
 	}
@@ -93,6 +92,38 @@ func parseStack(stack string) []frame {
 		break
 	}
 	return out
+}
+
+// goFunction is the function that a line of a Go stack names before the line with its file:
+// "pkg.(*Type).Method(0x1, {0x2})" or "created by pkg.f in goroutine 7".
+func goFunction(line string) string {
+	f, created := strings.CutPrefix(line, "created by ")
+	if i := strings.Index(f, " in goroutine "); i >= 0 {
+		f = f[:i]
+	}
+	if !created {
+		if !strings.HasSuffix(f, ")") {
+			return ""
+		}
+		// The arguments are the last group in parentheses.
+		depth := 0
+		for i := len(f) - 1; i >= 0; i-- {
+			switch f[i] {
+			case ')':
+				depth++
+			case '(':
+				depth--
+			}
+			if depth == 0 {
+				f = f[:i]
+				break
+			}
+		}
+	}
+	if strings.ContainsAny(f, " \t\"") || !strings.Contains(f, ".") && f != "panic" {
+		return ""
+	}
+	return f
 }
 
 func newFrame(file, line, function, namespace string) frame {

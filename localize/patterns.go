@@ -255,7 +255,8 @@ func (a *analysis) findUnbounded() {
 		out := map[int32][]float64{}
 		for t := range w.traces {
 			for i, s := range w.traces[t].Spans {
-				if s.Kind == telemetry.KindClient && s.Start >= from {
+				// A call that its caller gave up on had a deadline.
+				if s.Kind == telemetry.KindClient && s.Start >= from && !(w.recs[t][i].outcome == failed && gaveUp(s)) {
 					out[w.recs[t][i].op] = append(out[w.recs[t][i].op], s.Duration.Seconds())
 				}
 			}

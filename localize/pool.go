@@ -66,7 +66,7 @@ func roleOf(s *telemetry.Series) poolRole {
 			return poolUsed
 		}
 		return poolUse
-	case has("usage"), has("active"), has("inuse"), has("in") && has("use"), has("used"), has("busy"), has("checkedout"):
+	case has("count") && s.Attrs.First("db.client.connection.state", "state") != "", has("usage"), has("active"), has("inuse"), has("in") && has("use"), has("used"), has("busy"), has("checkedout"):
 		if st := s.Attrs.First("db.client.connection.state", "state"); st != "" && st != "used" {
 			return poolNone
 		}
@@ -283,8 +283,11 @@ func (a *analysis) findPools() {
 			d["peer"] = peer
 		}
 		var parts []string
-		if p.limit > 0 {
+		switch {
+		case p.limit > 0 && len(p.used) > 0:
 			parts = append(parts, fmt.Sprintf("%.3g of %.3g connections in use", used, p.limit))
+		case p.limit > 0:
+			parts = append(parts, fmt.Sprintf("it has %.3g connections", p.limit))
 		}
 		if wait > 0 {
 			parts = append(parts, fmt.Sprintf("waits of %s at the 95th percentile (%s when healthy)", seconds(wait), seconds(waitBase)))

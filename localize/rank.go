@@ -293,6 +293,9 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 	case CauseExternal:
 		decline("the cause lies outside the system's code; no change of it would remove the cause")
 	case CauseResource:
+		if v.ours {
+			break
+		}
 		decline("a resource is short or slow and nothing in the code or its changes explains it; a person should look at the resource first")
 	}
 }

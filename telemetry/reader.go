@@ -235,7 +235,13 @@ func (r *Reader) addMetric(res *Resource, m pmetric.Metric) {
 	case pmetric.MetricTypeGauge:
 		r.addNumbers(res, m, Gauge, false, m.Gauge().DataPoints())
 	case pmetric.MetricTypeSum:
-		r.addNumbers(res, m, Sum, m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityCumulative, m.Sum().DataPoints())
+		cumulative := m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityCumulative
+		if cumulative && !m.Sum().IsMonotonic() {
+			// An up-down counter's running total is a level: connections in use, requests pending.
+			r.addNumbers(res, m, Gauge, false, m.Sum().DataPoints())
+			return
+		}
+		r.addNumbers(res, m, Sum, cumulative, m.Sum().DataPoints())
 	case pmetric.MetricTypeHistogram:
 		cumulative := m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityCumulative
 		for _, p := range m.Histogram().DataPoints().All() {
