@@ -44,7 +44,7 @@ func (r *run) climb(ctx context.Context) error {
 				r.c.Options = append(append(r.c.Options, rec), left...)
 				return err
 			}
-			r.note("  %s: %s", rec.Outcome, rec.Why)
+			r.note("  %s", rec.note())
 			if a == nil {
 				break
 			}
@@ -171,4 +171,15 @@ func (r *run) owner(p *patch.Patch) string {
 		}
 	}
 	return best
+}
+
+// note says how an option fared, while it is not yet known which one will be taken.
+func (o *Option) note() string {
+	switch {
+	case o.Verdicts != nil && o.Verdicts.Proved:
+		return "proved: " + o.Why
+	case o.Verdicts != nil && o.Verdicts.standing():
+		return "stands, but " + o.Why
+	}
+	return "rejected: " + o.Why
 }

@@ -39,24 +39,30 @@ func (r *run) findCode() {
 		preferTouched(locations, s.Culprit, touched)
 		r.locations = append(r.locations, locations)
 		r.c.Suspects = append(r.c.Suspects, describe(i+1, s, locations))
-		r.checkDeployed(s)
+		r.checkDeployed(i, s)
 	}
 }
 
-// checkDeployed says where the code that ran is not the code that would be changed.
-func (r *run) checkDeployed(s *localize.Suspect) {
+// checkDeployed says where the code that ran is not the code that would be changed. A case whose first suspect ran
+// code that the repository does not hold goes no further: a change would be to something else.
+func (r *run) checkDeployed(i int, s *localize.Suspect) {
 	if s.Commit == "" || strings.HasPrefix(r.c.Base.Commit, s.Commit) {
 		return
 	}
 	full, err := r.Repo.Resolve(s.Commit)
-	var text string
 	switch {
+	case err != nil && i == 0:
+		r.decline("deployed_commit_missing", fmt.Sprintf("%s ran commit %s during the incident, which is not in the repository", safe(s.Service), safe(short(s.Commit))),
+			fmt.Sprintf("fetch it (git fetch origin %s; a shallow clone needs git fetch --unshallow), or name the repository of %s with --repo", safe(s.Commit), safe(s.Service)))
 	case err != nil:
-		text = fmt.Sprintf("%s ran %s, which is not in the repository: %v", s.Service, short(s.Commit), err)
+		r.caveat(fmt.Sprintf("%s ran %s, which is not in the repository", s.Service, short(s.Commit)))
 	case full != r.c.Base.Commit:
-		text = fmt.Sprintf("%s ran %s while the target branch is at %s; the code was located on the target branch", s.Service, short(full), short(r.c.Base.Commit))
+		r.caveat(fmt.Sprintf("%s ran %s while the target branch is at %s; the code was located on the target branch", s.Service, short(full), short(r.c.Base.Commit)))
 	}
-	if text != "" && !slices.Contains(r.c.Caveats, text) {
+}
+
+func (r *run) caveat(text string) {
+	if !slices.Contains(r.c.Caveats, text) {
 		r.c.Caveats = append(r.c.Caveats, text)
 	}
 }

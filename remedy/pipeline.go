@@ -153,15 +153,20 @@ func (r *run) locate(ctx context.Context) error {
 	if err := r.openTree(ctx); err != nil {
 		return err
 	}
-	r.findCode()
 	c.Title = title(c)
-	if res.Decision == localize.Abstain {
+	r.findCode()
+	switch {
+	case res.Decision == localize.Abstain:
 		r.decline("evidence_too_thin", sentence(res.Why), nextForAbstention(res))
 		return nil
-	}
-	c.Caveats = res.Why
-	if len(c.Suspects) == 0 {
+	case len(c.Suspects) == 0:
 		r.decline("no_suspect", "no operation stands out in the telemetry", "look at the service graph in the report and at the telemetry that was missing")
+		return nil
+	}
+	for _, why := range res.Why {
+		r.caveat(why)
+	}
+	if c.Declined != nil {
 		return nil
 	}
 	c.State = Located

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,6 +17,11 @@ import (
 func TestMain(m *testing.M) {
 	sandbox.Init()
 	toolchain.Init()
+	// A test that kills the program starts this binary again with a command line of its own.
+	if args := os.Getenv("REMEDIATOR_TEST_ARGS"); args != "" {
+		os.Unsetenv("REMEDIATOR_TEST_ARGS")
+		os.Exit(execute(context.Background(), strings.Split(args, "\x1f"), stdio{os.Stdin, os.Stdout, os.Stderr}))
+	}
 	testscript.Main(m, map[string]func(){"remediator": main})
 }
 

@@ -131,7 +131,7 @@ func changeTitle(changes []localize.RankedChange, sha string) string {
 
 func whatChanges(w *bytes.Buffer, c *remedy.Case) {
 	p := c.Patch
-	fmt.Fprintf(w, "## What changes\n\n%s, %d lines added and %d deleted in %d files.\n\n", rungNames[p.Option.Rung], p.Added, p.Deleted, len(p.Files))
+	fmt.Fprintf(w, "## What changes\n\n%s: %d lines added and %d deleted in %d files.\n\n", capital(rungNames[p.Option.Rung]), p.Added, p.Deleted, len(p.Files))
 	for _, s := range p.Summary {
 		fmt.Fprintf(w, "- %s\n", prose(s))
 	}
@@ -150,7 +150,7 @@ func whatChanges(w *bytes.Buffer, c *remedy.Case) {
 // proved shows what was seen, and as plainly what was not.
 func proved(w *bytes.Buffer, c *remedy.Case) {
 	v := c.Verdicts
-	fmt.Fprintf(w, "## What was proved\n\n%s.\n\n", strings.TrimSuffix(prose(v.Why), "."))
+	fmt.Fprintf(w, "## What was proved\n\n%s.\n\n", strings.TrimSuffix(prose(capital(v.Why)), "."))
 	fmt.Fprint(w, "| check | seen | |\n| --- | --- | --- |\n")
 	for _, ch := range v.Checks {
 		note := prose(ch.Why)
@@ -179,6 +179,13 @@ func proved(w *bytes.Buffer, c *remedy.Case) {
 		}
 	}
 	fmt.Fprintln(w)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func wanted(got, want string, ok bool) string {
