@@ -125,8 +125,8 @@ func splitFunction(namespace, function string) (ns, fn string) {
 			function = strings.TrimSpace(function[:i] + function[j+1:])
 		}
 	}
-	if strings.HasSuffix(function, ")") && !strings.Contains(function, "(*") {
-		function = function[:strings.IndexByte(function, '(')]
+	if i := strings.IndexByte(function, '('); i >= 0 && strings.HasSuffix(function, ")") && !strings.Contains(function, "(*") {
+		function = function[:i]
 	}
 	// Go: everything up to the last slash is the import path; dots in it are escaped.
 	dir := ""
