@@ -31,14 +31,13 @@ schemas := [
 
 findings contains finding if {
 	some file in input.files
-	some pattern in schemas
-	regex.match(pattern, lower(file.path))
+	regex.match(concat("|", schemas), lower(file.path))
 	finding := {
 		"rule": "interface.schema",
 		"effect": "deny",
 		"path": file.path,
 		"message": sprintf("%s describes an interface or a schema, which is never changed", [file.path]),
 		"value": file.path,
-		"limit": pattern,
+		"limit": "interfaces and schemas",
 	}
 }

@@ -97,3 +97,15 @@ func open(t *testing.T, dir string) *Repo {
 	}
 	return r
 }
+
+// shell runs a line in the fixture and returns what it printed.
+func (f *fixture) shell(line string) string {
+	f.t.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = f.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		f.t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}

@@ -12,9 +12,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // Repo is a git repository on disk. Its methods may be called from several goroutines.
@@ -69,11 +73,24 @@ func Open(dir string, opts ...Option) (*Repo, error) {
 		}
 		return nil, fmt.Errorf("open repository %s: %w", abs, err)
 	}
-	r.objects, err = git.PlainOpenWithOptions(gitDir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	common, err := r.commonDir(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	r.objects, err = openObjects(gitDir, common)
 	if err != nil {
 		return nil, fmt.Errorf("open repository %s: %w (its storage format is not supported; give a fresh clone made by git clone)", abs, err)
 	}
 	return r, nil
+}
+
+// openObjects reads the object store with go-git. The options that git.PlainOpen takes do not
+// cover stores that borrow objects from elsewhere on disk, hence the parts.
+func openObjects(gitDir, common string) (*git.Repository, error) {
+	files := dotgit.NewRepositoryFilesystem(osfs.New(gitDir), osfs.New(common))
+	storage := filesystem.NewStorageWithOptions(files, cache.NewObjectLRUDefault(),
+		filesystem.Options{AlternatesFS: osfs.New(string(filepath.Separator), osfs.WithBoundOS())})
+	return git.Open(storage, nil)
 }
 
 // Clone makes a bare clone of a local repository at dst, which must not exist. Objects are hard
@@ -87,6 +104,9 @@ func Clone(ctx context.Context, src, dst string, opts ...Option) (*Repo, error) 
 	if _, err := os.Lstat(dst); err == nil {
 		return nil, fmt.Errorf("clone: %s exists; remove it or choose another directory", dst)
 	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("clone: %w", err)
+	}
+	if _, err := source.Head(); err != nil {
 		return nil, fmt.Errorf("clone: %w", err)
 	}
 	common, err := source.commonDir(ctx)
