@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -371,111 +370,4 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) (Result, error)
 		p.kill(KilledStopped)
 		return p.Wait(), context.Cause(ctx)
 	}
-}
-
-// Dial connects to a TCP port on the loopback inside; the Spec must name it as inbound.
-func (p *Process) Dial(ctx context.Context, insidePort int) (net.Conn, error) {
-	if !slices.Contains(p.spec.Inbound, insidePort) {
-		return nil, fmt.Errorf("port %d is not among the inbound ports %v", insidePort, p.spec.Inbound)
-	}
-	waiting := make(chan dialed, 1)
-	p.mu.Lock()
-	if p.gone {
-		p.mu.Unlock()
-		return nil, fmt.Errorf("connect to port %d: %w", insidePort, errEnded)
-	}
-	p.nextID++
-	id := p.nextID
-	p.dials[id] = waiting
-	p.mu.Unlock()
-	if err := p.control.send(message{Kind: kindDial, ID: id, Port: insidePort}); err != nil {
-		p.mu.Lock()
-		delete(p.dials, id)
-		p.mu.Unlock()
-		return nil, fmt.Errorf("connect to port %d: %w", insidePort, errEnded)
-	}
-	select {
-	case d := <-waiting:
-		if d.err != nil {
-			return nil, fmt.Errorf("connect to port %d inside: %w", insidePort, d.err)
-		}
-		file := os.NewFile(uintptr(d.fd), "inbound")
-		defer file.Close()
-		return net.FileConn(file)
-	case <-ctx.Done():
-		p.mu.Lock()
-		_, pending := p.dials[id]
-		delete(p.dials, id)
-		p.mu.Unlock()
-		if !pending { // answered meanwhile
-			if d := <-waiting; d.err == nil {
-				unix.Close(d.fd)
-			}
-		}
-		return nil, context.Cause(ctx)
-	}
-}
-
-// diskUse measures how much the writable directories have grown. Reading the file system's own counter
-// is cheap but counts what others write too, so it only says when to look at the files.
-type diskUse struct {
-	dirs  []string
-	free  []uint64
-	start int64
-	known bool
-}
-
-func newDiskUse(dirs []string) *diskUse {
-	u := &diskUse{dirs: dirs}
-	for _, dir := range dirs {
-		u.free = append(u.free, freeBytes(dir))
-	}
-	u.start = allocated(dirs)
-	return u
-}
-
-// suspicious is how far a file system's counter moves before the files are looked at.
-const suspicious = 64 << 20
-
-func (u *diskUse) grown() int64 {
-	look := false
-	for i, dir := range u.dirs {
-		if now := freeBytes(dir); now+suspicious < u.free[i] {
-			look = true
-		}
-	}
-	if !look {
-		return 0
-	}
-	for i, dir := range u.dirs {
-		u.free[i] = freeBytes(dir)
-	}
-	return allocated(u.dirs) - u.start
-}
-
-func freeBytes(dir string) uint64 {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0
-	}
-	return fs.Bfree * uint64(fs.Bsize)
-}
-
-// allocated is what the files below dirs take on disk. Links are not followed.
-func allocated(dirs []string) int64 {
-	var sum int64
-	for _, dir := range dirs {
-		_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return nil // changes while it is read
-			}
-			if info, err := d.Info(); err == nil {
-				if st, ok := info.Sys().(*syscall.Stat_t); ok {
-					sum += st.Blocks * 512 / int64(max(st.Nlink, 1))
-				}
-			}
-			return nil
-		})
-	}
-	return sum
 }
