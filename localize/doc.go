@@ -14,10 +14,14 @@
 //	symptom.go   what users noticed, and whether they noticed anything
 //	onset.go     when it began
 //	graph.go     services, databases, queues, outside peers and the calls between them
-//	errors.go, latency.go, sequence.go, logs.go, metrics.go
+//	errors.go, latency.go, network.go, ochiai.go, sequence.go, logs.go, metrics.go, pool.go
 //	             signals: each adds reasons for and against services to the board
-//	patterns.go  shapes of failure that a recipe can mend
-//	changes.go   what was changed, where and when, and whether its content fits the failure
-//	cause.go     code, configuration, flag, resource, external, none
+//	patterns.go  shapes of failure that a recipe can mend: retry.go, unbounded.go, repeated.go,
+//	             exceptions.go, pool.go
+//	changes.go   what was changed, where and when (diff.go: to what effect), and whether its
+//	             content fits the failure (fit.go, concepts.go)
+//	cause.go     code, configuration, flag (flags.go), resource, external (outside.go), none
 //	board.go     the combination of the signals
+//	presence.go  whether anything is wrong at all
+//	report.go    the result
 package localize

@@ -1,0 +1,113 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// judgedFlag is a flag change with the case against it.
+type judgedFlag struct {
+	flag *FlagChange
+	odds float64
+	text string
+}
+
+// bestFlag judges the flag changes. A flag acts at once, so the time between its change and the
+// onset tells much; and either spans that carry the flag fail and others do not, or its name
+// has to relate to what is seen.
+func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
+	posterior := map[string]float64{}
+	for _, s := range suspects {
+		posterior[s.service] = s.posterior
+	}
+	symptoms := a.symptomWords()
+	var best *judgedFlag
+	for i := range a.ev.Flags {
+		f := &a.ev.Flags[i]
+		lag := time.Unix(0, a.causeOnset).Sub(f.Time)
+		odds := 0.0
+		if lag < -a.onsetSlack() {
+			continue
+		}
+		odds += 1.5 - math.Log(1+max(lag.Minutes(), 0)/1.5)
+		if f.Service != "" {
+			if p := posterior[f.Service]; p > 0 {
+				odds += -0.7 + 1.7*math.Sqrt(p)
+			} else {
+				odds -= 1.5
+			}
+		}
+		spans := a.flagAgreement(f.Flag)
+		words := bag{}
+		words.addWords(f.Flag, 1)
+		overlap := 0.0
+		for w := range words {
+			overlap += symptoms[w]
+		}
+		switch {
+		case spans > 0.5:
+			odds += 3 * spans
+		case overlap > 0.5:
+			odds += min(overlap, 2) * 0.6
+		default:
+			odds -= 1.0
+		}
+		if best == nil || odds > best.odds {
+			best = &judgedFlag{f, odds, fmt.Sprintf("the flag %s of %s was changed (%s) %s before the incident began", f.Flag, nonEmpty(f.Service, "the system"), f.Change, round(lag))}
+			if spans > 0.5 {
+				best.text += fmt.Sprintf("; bad traces evaluated it to a value that good ones did not have (Ochiai %.2f)", spans)
+			}
+		}
+	}
+	return best
+}
+
+// flagAgreement is Ochiai's coefficient between a value of the flag in a trace's spans and
+// the trace being bad, for the value that agrees best; 0 when no span tells the flag.
+func (a *analysis) flagAgreement(flag string) float64 {
+	bad, hits, goods := 0.0, map[string]float64{}, map[string]float64{}
+	see := func(w *window, t int) {
+		isBad := w == a.cur && (w.outcomes[t].bad() || w.outcomes[t].diverged)
+		if isBad {
+			bad++
+		}
+		seen := map[string]bool{}
+		note := func(attrs telemetry.Attrs) {
+			v := ""
+			if attrs.Get(telemetry.AttrFlagKey) == flag {
+				v = attrs.First(telemetry.AttrFlagVariant, "feature_flag.result.value", "feature_flag.value")
+			} else {
+				v = attrs.First("feature_flag."+flag, "flag."+flag, flag)
+			}
+			if v != "" && !seen[v] {
+				seen[v] = true
+				if isBad {
+					hits[v]++
+				} else {
+					goods[v]++
+				}
+			}
+		}
+		for _, s := range w.traces[t].Spans {
+			note(s.Attrs)
+			for e := range s.Events {
+				note(s.Events[e].Attrs)
+			}
+		}
+	}
+	for _, w := range []*window{a.base, a.cur} {
+		for t := range w.traces {
+			see(w, t)
+		}
+	}
+	best := 0.0
+	for v, h := range hits {
+		if bad > 0 {
+			best = max(best, h/math.Sqrt(bad*(h+goods[v])))
+		}
+	}
+	return best
+}

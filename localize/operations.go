@@ -1,0 +1,132 @@
+package localize
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// operation is what spans of one signature have in common.
+type operation struct {
+	service, name string // name as a person would call it
+	span          string // span name with ids masked
+	kind          telemetry.Kind
+	peer          string // what an outgoing call names as its target
+	database      bool
+	sample        *telemetry.Span
+}
+
+// operations numbers the signatures of both windows.
+type operations struct {
+	ids  map[string]int32
+	list []operation
+	fast map[opKey]int32
+}
+
+// opKey finds the number of a span whose name tells everything, without building the
+// signature.
+type opKey struct {
+	service, name string
+	kind          telemetry.Kind
+	a, b          string
+}
+
+func newOperations() *operations {
+	return &operations{ids: map[string]int32{}, fast: map[opKey]int32{}}
+}
+
+func (o *operations) of(s *telemetry.Span) int32 {
+	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
+		a: s.Attrs.First(telemetry.AttrHTTPRoute, telemetry.AttrURLPath, telemetry.AttrURLFull, telemetry.AttrDBQuery),
+		b: s.Attrs.First(telemetry.AttrDBCollection, telemetry.AttrRPCMethod, telemetry.AttrMsgDestination)}
+	if id, ok := o.fast[key]; ok {
+		return id
+	}
+	sig := s.Signature()
+	id, ok := o.ids[sig]
+	if !ok {
+		id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+		o.ids[sig] = id
+		o.list = append(o.list, operation{
+			service: s.Resource.Service, name: s.Operation(), span: telemetry.NormalName(s.Name), kind: s.Kind,
+			peer: s.Peer(), database: s.Attrs.Get(telemetry.AttrDBSystem) != "", sample: s,
+		})
+	}
+	if len(o.fast) < 1<<16 {
+		o.fast[key] = id
+	}
+	return id
+}
+
+// requestClass is the operation that a trace's request is compared by: its root's, and where the
+// root has a name for everything (a gateway's "/*", a bare method), also the first operation
+// that it reaches in another service.
+func requestClass(tr *telemetry.Trace, recs []spanRec, root int, ops *operations) int32 {
+	op := recs[root].op
+	if !isCatchAll(ops.list[op].name) {
+		return op
+	}
+	for _, i := range tr.Order() {
+		if tr.Spans[i].Resource.Service != tr.Spans[root].Resource.Service {
+			return ops.combine(op, recs[i].op)
+		}
+	}
+	return op
+}
+
+// isCatchAll says that an operation's name does not tell requests apart.
+func isCatchAll(name string) bool {
+	if strings.HasSuffix(name, "*") {
+		return true
+	}
+	switch strings.TrimPrefix(name, "HTTP ") {
+	case "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "/", "GET /", "POST /", "ingress", "request", "":
+		return true
+	}
+	return false
+}
+
+// nameCalls tells outgoing calls apart that do not say what they call ("HTTP POST"), by the
+// operation that answers them.
+func (o *operations) nameCalls(tr *telemetry.Trace, recs []spanRec) {
+	for i, s := range tr.Spans {
+		if !s.Kind.Outgoing() || o.list[recs[i].op].peer != "" && !isCatchAll(o.list[recs[i].op].name) {
+			continue
+		}
+		for _, c := range tr.Children(i) {
+			callee := tr.Spans[c].Resource.Service
+			if callee == s.Resource.Service {
+				continue
+			}
+			key := opKey{a: "call", b: fmt.Sprint(recs[i].op, ">", recs[c].op)}
+			id, ok := o.fast[key]
+			if !ok {
+				id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+				op := o.list[recs[i].op]
+				op.peer = callee
+				if isCatchAll(op.name) {
+					op.name = o.list[recs[c].op].name
+				}
+				o.list = append(o.list, op)
+				o.fast[key] = id
+			}
+			recs[i].op = id
+			break
+		}
+	}
+}
+
+// combine numbers a root operation together with what it reaches first.
+func (o *operations) combine(root, next int32) int32 {
+	key := opKey{a: "combined", b: fmt.Sprint(root, ">", next)}
+	if id, ok := o.fast[key]; ok {
+		return id
+	}
+	id := int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+	c := o.list[root]
+	c.name += " > " + o.list[next].service + " " + o.list[next].name
+	o.list = append(o.list, c)
+	o.fast[key] = id
+	return id
+}

@@ -1,0 +1,255 @@
+package localize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// resolutionFailure recognises names that no longer resolve or hosts that cannot be reached, seen
+// by several services about different targets: what they share is the network below them.
+func (a *analysis) resolutionFailure([]ranked) verdict {
+	services := map[string]bool{}
+	matching, all := 0.0, 0.0
+	for _, e := range a.raised {
+		if e.severity < warning {
+			continue
+		}
+		n := float64(len(e.cur)) * e.strength
+		all += n
+		if isUnreachable(e.sample.Body) {
+			matching += n
+			services[e.service] = true
+		}
+	}
+	for _, m := range a.failureMessages() {
+		if isUnreachable(m) {
+			matching++
+		}
+		all++
+	}
+	if all == 0 || len(services) < 2 {
+		return verdict{}
+	}
+	share := matching / all
+	return verdict{cause: CauseExternal, outside: ramp(share, 0.3, 0.7),
+		why: []string{fmt.Sprintf("%d services at once fail to resolve or reach different hosts (%s of the new errors): what they share is the network or name service below them", len(services), percent(share))}}
+}
+
+func isUnreachable(text string) bool {
+	t := strings.ToLower(shorten(text, 1000))
+	for _, w := range []string{"no such host", "enotfound", "eai_again", "servfail", "name resolution", "name resolver", "server misbehaving", "temporary failure in name",
+		"nodename nor servname", "no route to host", "network is unreachable", "ehostunreach", "enetunreach", "unknownhostexception", "nameserver"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return strings.Contains(t, "lookup ") && strings.Contains(t, "timeout")
+}
+
+// demandSurge recognises that more is asked of the system than before: requests rose at its edge and
+// everywhere behind it by a similar factor, before it broke. A service that merely multiplies its
+// calls raises the demand behind it only.
+func (a *analysis) demandSurge([]ranked) verdict {
+	callees := map[string]bool{}
+	for _, g := range []*traffic{a.graph, a.graphBase} {
+		for k := range g.calls {
+			if k.from != k.to {
+				callees[k.to] = true
+			}
+		}
+	}
+	type rise struct {
+		service string
+		factor  float64
+	}
+	var rises []rise
+	edgeRise := 0.0
+	seen := 0
+	for _, s := range a.shifts {
+		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > 0.5 {
+			f := s.cur / s.base
+			rises = append(rises, rise{s.service, f})
+			if !callees[s.service] {
+				edgeRise = max(edgeRise, f)
+			}
+		}
+	}
+	services := map[string]bool{}
+	for _, r := range rises {
+		if r.factor > 1.8 {
+			services[r.service] = true
+		}
+	}
+	seen = len(services)
+	// Root requests in the traces tell the same, unless traces are sampled to a fixed rate.
+	if a.symptom.Requests.Baseline > 0 && len(a.base.traces) >= 50 && len(a.cur.traces) >= 50 {
+		edgeRise = max(edgeRise, a.symptom.Requests.Incident/a.symptom.Requests.Baseline)
+	}
+	if edgeRise < 2 || seen < 1 {
+		return verdict{}
+	}
+	return verdict{cause: CauseExternal, outside: ramp(math.Log(edgeRise), math.Log(1.8), math.Log(3)) * ramp(float64(seen), 0, 2),
+		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, seen)}}
+}
+
+// poisonRecord recognises one bad input that fails again and again: the same identifiers in all
+// occurrences of the new error, which is about the input.
+func (a *analysis) poisonRecord([]ranked) verdict {
+	type tally struct {
+		n        float64
+		distinct map[string]bool
+	}
+	total := 0.0
+	best := verdict{}
+	groups := map[int32]*tally{}
+	var keys []int32
+	for i := range a.cur.ds.Logs {
+		id := a.events.cur[i]
+		e := &a.events.list[id]
+		if e.severity < errorLevel || len(e.base) > 0 {
+			continue
+		}
+		total++
+		if !isInputFault(a.cur.ds.Logs[i].Body) {
+			continue
+		}
+		g := groups[id]
+		if g == nil {
+			g = &tally{distinct: map[string]bool{}}
+			groups[id] = g
+			keys = append(keys, id)
+		}
+		g.n++
+		if len(g.distinct) < 64 {
+			g.distinct[a.cur.ds.Logs[i].Body] = true
+		}
+	}
+	for _, id := range keys {
+		g := groups[id]
+		if g.n < 5 || len(g.distinct) > 2 || !hasIdentifier(a.events.list[id].sample.Body) {
+			continue
+		}
+		share := g.n / total
+		v := verdict{cause: CauseExternal, firm: true, outside: ramp(share, 0.3, 0.7), why: []string{fmt.Sprintf(
+			"the same input fails %.0f times: %q; the code refuses it correctly, the input has to go", g.n, shorten(a.events.list[id].sample.Body, 160))}}
+		if v.outside > best.outside {
+			best = v
+		}
+	}
+	return best
+}
+
+func isInputFault(body string) bool {
+	t := strings.ToLower(shorten(body, 1000))
+	for _, w := range []string{"validation", "invalid", "malformed", "out of range", "cannot parse", "corrupt", "unparsable", "poison", "schema mismatch", "bad record", "deserializ"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasIdentifier says that a message names the one thing it is about.
+func hasIdentifier(body string) bool {
+	return slices.ContainsFunc(tokenize(body), func(t string) bool {
+		k, _, ok := strings.Cut(t, "=")
+		if !ok {
+			k, _, ok = strings.Cut(t, ":")
+		}
+		k = strings.ToLower(k)
+		return ok && strings.Contains(t, wildcard) && (strings.Contains(k, "id") || strings.Contains(k, "offset") || strings.Contains(k, "key") || strings.Contains(k, "record") || strings.Contains(k, "message"))
+	})
+}
+
+// peerFault recognises an outside peer whose own behaviour changed: it fails on first attempts or
+// takes longer, while the caller handles it as before.
+func (a *analysis) peerFault(suspects []ranked) verdict {
+	if len(suspects) == 0 || len(a.base.traces) == 0 {
+		return verdict{}
+	}
+	top := suspects[0].service
+	best := verdict{}
+	keys := map[edgeKey]float64{}
+	for k, v := range a.peerFailed {
+		keys[k] += v
+	}
+	for k, v := range a.peerSlowed {
+		keys[k] = max(keys[k], v)
+	}
+	for _, k := range sortedEdges(keys) {
+		if k.from != top || a.isService(k.to) {
+			continue
+		}
+		share := keys[k] * (1 - a.handling[k])
+		cause := CauseExternal
+		what := "an outside peer"
+		kind := a.graph.kinds[k.to]
+		if kind == nodeDatabase && hasPattern(suspects[0].pattern, PatternPoolWait) {
+			continue // what is waited for is a connection, not the database
+		}
+		if a.shorterDeadline(k) {
+			continue
+		}
+		if kind == nodeDatabase || kind == nodeQueue {
+			cause, what = CauseResource, "its "+kind
+		}
+		v := verdict{cause: cause, outside: ramp(share, 0.3, 0.8), why: []string{fmt.Sprintf(
+			"%s, %s, itself behaves differently than when healthy (%s of what went wrong), and %s handles it as before", k.to, what, percent(clamp01(share)), k.from)}}
+		if v.outside > best.outside {
+			best = v
+		}
+	}
+	return best
+}
+
+// shorterDeadline says that the caller gives up on calls that have not yet lasted as long as
+// healthy ones did: it is the caller's patience that changed.
+func (a *analysis) shorterDeadline(k edgeKey) bool {
+	var given, healthy []float64
+	failures := 0.0
+	for _, w := range []*window{a.base, a.cur} {
+		for t := range w.recs {
+			for i := range w.recs[t] {
+				r, s := &w.recs[t][i], w.traces[t].Spans[i]
+				if op := &a.ops.list[r.op]; op.service != k.from || op.peer != k.to {
+					continue
+				}
+				switch {
+				case w == a.base && r.outcome == fine:
+					healthy = append(healthy, s.Duration.Seconds())
+				case w == a.cur && r.outcome == failed:
+					failures++
+					if gaveUp(s) || s.HTTPStatus() == 0 {
+						given = append(given, s.Duration.Seconds())
+					}
+				}
+			}
+		}
+	}
+	if len(given) < 3 || len(healthy) < enough || float64(len(given)) < 0.5*failures {
+		return false
+	}
+	slices.Sort(given)
+	slices.Sort(healthy)
+	// The calls given up on all ended at about one moment, and healthy ones lasted longer.
+	sameMoment := quantile(given, 0.9) < 1.3*quantile(given, 0.1)
+	return sameMoment && quantile(healthy, 0.98) > 1.25*quantile(given, 0.5)
+}
+
+func (a *analysis) isService(name string) bool { return slices.Contains(a.services, name) }
+
+func sortedEdges(m map[edgeKey]float64) []edgeKey {
+	out := make([]edgeKey, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(x, y edgeKey) int {
+		if x.from != y.from {
+			return compareStrings(x.from, y.from)
+		}
+		return compareStrings(x.to, y.to)
+	})
+	return out
+}

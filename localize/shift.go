@@ -1,0 +1,163 @@
+package localize
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// metricShift is a series that left its healthy range.
+type metricShift struct {
+	service, name, label string
+	class                metricClass
+	strength             float64 // 0..1
+	deviation            float64 // in healthy standard deviations
+	cur, base            float64 // medians
+	at                   int64   // when it moved
+	unit                 string
+}
+
+// findShifts lists the series that moved out of their healthy range, strongest first. The test
+// is robust: distance of medians in units of the healthy MAD (Iglewicz and Hoaglin, How to
+// Detect and Handle Outliers, 1993, call 3.5 an outlier), and Cliff's delta, since neither cares
+// for the shape of the distribution. Within the incident only what follows its level shift
+// counts, because windows begin before the fault does.
+func (a *analysis) findShifts() []metricShift {
+	healthy := map[string][]float64{}
+	for i := range a.base.ds.Metrics {
+		s := &a.base.ds.Metrics[i]
+		k := seriesKey(s)
+		for _, v := range values(s) {
+			healthy[k] = append(healthy[k], v.v)
+		}
+	}
+	restless := restlessness(a.base.ds)
+	var out []metricShift
+	for i := range a.cur.ds.Metrics {
+		s := &a.cur.ds.Metrics[i]
+		base := healthy[seriesKey(s)]
+		if sh, ok := shiftOf(s, base, restless[classify(s.Name)]); ok {
+			out = append(out, sh)
+		}
+	}
+	slices.SortFunc(out, func(x, y metricShift) int {
+		if x.strength != y.strength {
+			return int(math.Copysign(1, y.strength-x.strength))
+		}
+		if x.deviation != y.deviation {
+			return int(math.Copysign(1, y.deviation-x.deviation))
+		}
+		if c := strings.Compare(x.service, y.service); c != 0 {
+			return c
+		}
+		return strings.Compare(x.label, y.label)
+	})
+	return out
+}
+
+// fewHealthy is how many healthy values a series needs before it can be said to have moved.
+const fewHealthy = 4
+
+// restlessness is how far series of each class move by themselves: the deviation that only
+// one in fifty exceeds when the later half of the healthy window is judged by the earlier. A
+// system whose healthy series jump needs larger jumps to be called ill.
+func restlessness(ds *telemetry.Dataset) map[metricClass]float64 {
+	moved := map[metricClass][]float64{}
+	for i := range ds.Metrics {
+		s := &ds.Metrics[i]
+		vals := values(s)
+		if len(vals) < 2*fewHealthy {
+			continue
+		}
+		early := make([]float64, 0, len(vals))
+		late := *s
+		late.Kind, late.Points = telemetry.Gauge, nil
+		for j, v := range vals {
+			if j < len(vals)/2 {
+				early = append(early, v.v)
+			} else {
+				late.Points = append(late.Points, telemetry.Point{Time: v.t, Value: v.v})
+			}
+		}
+		class := classify(s.Name)
+		sh, _ := shiftOf(&late, early, 0)
+		moved[class] = append(moved[class], sh.deviation)
+	}
+	out := map[metricClass]float64{}
+	for c, v := range moved {
+		if len(v) >= enough {
+			out[c] = quantile(sorted(v), 0.98)
+		}
+	}
+	return out
+}
+
+// shiftOf compares one series with its healthy values. restless is how far such series move
+// by themselves.
+func shiftOf(s *telemetry.Series, base []float64, restless float64) (metricShift, bool) {
+	vals := values(s)
+	if len(base) < fewHealthy || len(vals) == 0 {
+		return metricShift{}, false
+	}
+	v := make([]float64, len(vals))
+	for i := range vals {
+		v[i] = vals[i].v
+	}
+	at := 0
+	post := v
+	if k := levelShift(v); k > 0 {
+		// Whichever side of the break is further from healthy is the incident's, if it is the later one.
+		if math.Abs(median(v[k:])-median(base)) > math.Abs(median(v[:k])-median(base)) {
+			at, post = k, v[k:]
+		}
+	}
+	mb, mc := median(base), median(post)
+	sb := sorted(base)
+	// A series that hardly moves when healthy must still move by a tenth to count.
+	scale := max(mad(base), (quantile(sb, 0.95)-quantile(sb, 0.05))/3.3, 0.1*math.Abs(mb), 1e-9)
+	if mb == 0 && scale == 1e-9 {
+		scale = max(sb[len(sb)-1], 0.05*math.Abs(mc), 1e-9)
+	}
+	dev := math.Abs(mc-mb) / scale
+	delta := math.Abs(cliff(post, base))
+	floor := max(outlier, 1.3*restless)
+	strength := ramp(dev, floor, floor*extreme/outlier) * ramp(delta, 0.6, 0.95) * saturation(s, mc, mb)
+	if len(post) == 1 {
+		strength *= 0.6
+	}
+	if strength <= 0 {
+		return metricShift{deviation: dev * ramp(delta, 0.6, 0.95)}, false
+	}
+	label := s.Name
+	for _, x := range s.Attrs {
+		label += " " + x.Key + "=" + x.Value
+	}
+	return metricShift{service: s.Resource.Service, name: s.Name, label: label, class: classify(s.Name), strength: strength,
+		deviation: dev, cur: mc, base: mb, at: vals[at].t, unit: s.Unit}, true
+}
+
+// saturation weakens shifts of a share of a limit that stays far below it: a pod that goes from
+// one to two hundredths of its CPU is busier, not short of it (Gregg, The USE Method: what
+// counts of a resource is saturation).
+func saturation(s *telemetry.Series, cur, base float64) float64 {
+	if classify(s.Name) != classResource {
+		return 1
+	}
+	words := nameWords(s.Name)
+	share := slices.Contains(words, "utilization") || slices.Contains(words, "ratio") || slices.Contains(words, "pct") || slices.Contains(words, "percent")
+	switch {
+	case slices.Contains(words, "hit"): // the lower the worse
+		return 1
+	case share && cur <= 1.5:
+		return ramp(max(cur, base), 0.3, 0.8)
+	case share:
+		return ramp(max(cur, base), 30, 80)
+	case slices.Contains(words, "cpu"), slices.Contains(words, "network"), slices.Contains(words, "syscalls"), slices.Contains(words, "io"), slices.Contains(words, "retransmits"):
+		return 0.3 // without a limit to hold them against they follow the load
+	case slices.Contains(words, "memory"), slices.Contains(words, "mem"), slices.Contains(words, "heap"):
+		return 0.5
+	}
+	return 1
+}

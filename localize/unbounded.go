@@ -1,0 +1,71 @@
+package localize
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// findUnbounded looks for calls that last far beyond the healthy tail. A call that ends by
+// itself after many times its healthy 99th percentile had no deadline near it.
+func (a *analysis) findUnbounded() {
+	collect := func(w *window, from int64) map[int32][]float64 {
+		out := map[int32][]float64{}
+		for t := range w.traces {
+			for i, s := range w.traces[t].Spans {
+				// A call that its caller gave up on had a deadline.
+				if s.Kind == telemetry.KindClient && s.Start >= from && !(w.recs[t][i].outcome == failed && gaveUp(s)) {
+					out[w.recs[t][i].op] = append(out[w.recs[t][i].op], s.Duration.Seconds())
+				}
+			}
+		}
+		return out
+	}
+	cur, base := collect(a.cur, a.onset), collect(a.base, 0)
+	for _, id := range sortedOps(cur) {
+		b := base[id]
+		if len(b) < enough {
+			continue
+		}
+		slices.Sort(b)
+		p99 := quantile(b, 0.99)
+		limit := max(5*p99, p99+0.5)
+		slow, longest := 0.0, 0.0
+		for _, d := range cur[id] {
+			if d > limit {
+				slow++
+			}
+			longest = max(longest, d)
+		}
+		if slow < 3 || a.callees[id] != "" && a.explainedBelow(id) {
+			continue
+		}
+		op := &a.ops.list[id]
+		ratio := slow / float64(len(cur[id]))
+		text := fmt.Sprintf("%s of the calls of %s last longer than %s, up to %s; the healthy 99th percentile is %s",
+			percent(ratio), label(op), seconds(limit), seconds(longest), seconds(p99))
+		c := a.board.of(op.service)
+		c.pattern = append(c.pattern, Pattern{Kind: PatternUnboundedCall, Text: text, Detail: a.parentDetail(details(op), id),
+			Values: map[string]float64{"p99_baseline_seconds": p99, "max_seconds": longest, "slow_ratio": ratio}})
+		a.board.addOp(op.service, op.name, op.peer, id, Reason{Signal: "shape", Text: text, Value: longest, Baseline: p99, Weight: weightShape})
+	}
+}
+
+// explainedBelow says that calls of an operation are long because the callee's own spans are.
+func (a *analysis) explainedBelow(op int32) bool {
+	own, below := 0.0, 0.0
+	for t := range a.cur.recs {
+		tr := &a.cur.traces[t]
+		for i := range a.cur.recs[t] {
+			if a.cur.recs[t][i].op != op {
+				continue
+			}
+			own += tr.Spans[i].Duration.Seconds()
+			for _, c := range tr.Children(i) {
+				below += tr.Spans[c].Duration.Seconds()
+			}
+		}
+	}
+	return below > 0.7*own
+}
