@@ -136,7 +136,7 @@ func (r retryBackoff) Draft(in *patch.Input, o patch.Option) (*patch.Patch, erro
 		return nil, err
 	}
 	l.attempts = number(o.Params["attempts"])
-	g, err := newGuard(in, s, s.qualified(l.function), "retry_backoff")
+	g, err := newGuard(in, o.Suspect, s, l.function, "retry_backoff")
 	if err != nil {
 		return nil, err
 	}
@@ -439,9 +439,7 @@ func (l retryLoop) backOff(s *source, g *guard, sleep, base string) ([]edit, err
 	}
 	text := ind + fmt.Sprintf("if %s > %d and %s:", l.counter, l.start, g.on) + nl
 	text += ind + unit + fmt.Sprintf("%s(%s * 2 ** %s * random.uniform(0.5, 1))", sleep, base, exponent) + nl
-	if g.attribute != "" {
-		text += ind + unit + g.attribute + nl
-	}
+	text += g.lines(ind+unit, unit, nl)
 	at := s.lineStart(s.tree.Start(first))
 	edits := []edit{{at, at, text}}
 	if l.rename != ts.None {

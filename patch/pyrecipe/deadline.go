@@ -88,7 +88,7 @@ func (r callDeadline) Draft(in *patch.Input, o patch.Option) (*patch.Patch, erro
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGuard(in, s, s.qualified(c.function), "call_deadline")
+	g, err := newGuard(in, o.Suspect, s, c.function, "call_deadline")
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (o outgoing) bound(s *source, g *guard, seconds string) ([]edit, error) {
 	}
 	expr := fmt.Sprintf("%s if %s else %s", seconds, g.on, old)
 	var edits []edit
-	if g.attribute != "" {
+	if len(g.marks) > 0 {
 		st := s.statement(o.call)
 		ind, err := s.indent(st)
 		if err != nil {
@@ -251,7 +251,7 @@ func (o outgoing) bound(s *source, g *guard, seconds string) ([]edit, error) {
 		nl, unit := s.newline(), s.unit()
 		at := s.lineStart(s.tree.Start(st))
 		edits = append(edits, edit{at, at, ind + "call_deadline = " + old + nl + ind + "if " + g.on + ":" + nl +
-			ind + unit + "call_deadline = " + seconds + nl + ind + unit + g.attribute + nl})
+			ind + unit + "call_deadline = " + seconds + nl + g.lines(ind+unit, unit, nl)})
 		expr = "call_deadline"
 	}
 	if o.timeout != ts.None {

@@ -63,6 +63,9 @@ func (s *source) imports(needs ...need) ([]edit, error) {
 	var edits []edit
 	slices.SortFunc(needs, func(a, b need) int { return strings.Compare(a.line(), b.line()) })
 	needs = slices.Compact(needs)
+	if len(s.topImports()) == 0 {
+		return s.firstImports(needs)
+	}
 	for _, n := range needs {
 		if s.imported(n) {
 			continue
@@ -137,16 +140,17 @@ func (s *source) importModule(n ts.Node) string {
 
 func (s *source) importEdit(n need) edit {
 	nl := s.newline()
-	std := stdlib(n.module)
-	var group, other []ts.Node
+	mine := importGroup(n.module)
+	var group []ts.Node
+	lower, higher := ts.None, ts.None // the last import of an earlier group, the first of a later one
 	for _, i := range s.topImports() {
-		switch m := s.importModule(i); {
-		case strings.HasPrefix(m, "."):
-			other = append(other, i)
-		case stdlib(m) == std:
+		switch g := importGroup(s.importModule(i)); {
+		case g == mine:
 			group = append(group, i)
-		default:
-			other = append(other, i)
+		case g < mine:
+			lower = i
+		case higher == ts.None:
+			higher = i
 		}
 	}
 	before := func(i ts.Node, text string) edit {
@@ -163,37 +167,50 @@ func (s *source) importEdit(n need) edit {
 		}
 		return edit{at + 1, at + 1, text}
 	}
-	if len(group) > 0 {
-		for _, i := range group {
-			// isort's default puts "import x" before "from x import y" within a group.
-			if s.kind(i) == "import_from_statement" && n.name == "" {
-				return before(i, n.line()+nl)
-			}
-			if (s.kind(i) == "import_from_statement") == (n.name != "") && s.importModule(i) > n.module {
-				return before(i, n.line()+nl)
-			}
+	for _, i := range group {
+		// isort's default puts "import x" before "from x import y" within a group.
+		if s.kind(i) == "import_from_statement" && n.name == "" {
+			return before(i, n.line()+nl)
 		}
+		if (s.kind(i) == "import_from_statement") == (n.name != "") && s.importModule(i) > n.module {
+			return before(i, n.line()+nl)
+		}
+	}
+	switch {
+	case len(group) > 0:
 		return after(group[len(group)-1], n.line()+nl)
+	case lower != ts.None:
+		return after(lower, nl+n.line()+nl)
+	case higher != ts.None:
+		return before(higher, n.line()+nl+nl)
 	}
-	if len(other) > 0 {
-		if std {
-			return before(other[0], n.line()+nl+nl)
-		}
-		last := ts.None
-		for _, i := range s.topImports() {
-			if stdlib(s.importModule(i)) {
-				last = i
-			}
-		}
-		if last != ts.None {
-			return after(last, nl+n.line()+nl)
-		}
-		return before(other[0], n.line()+nl)
-	}
-	return s.firstImport(n.line(), nl)
+	return edit{0, 0, n.line() + nl}
 }
 
-// firstImport places the only import of a file: after the module's docstring and its __future__, or
+// firstImports writes the imports of a file that has none.
+func (s *source) firstImports(needs []need) ([]edit, error) {
+	var groups [3][]string
+	for _, n := range needs {
+		if s.binds(s.tree.Root(), n.bound()) {
+			return nil, fmt.Errorf("the name %s, which the change has to import, means something else in %s", n.bound(), s.path)
+		}
+		g := importGroup(n.module)
+		groups[g] = append(groups[g], n.line())
+	}
+	nl := s.newline()
+	var blocks []string
+	for _, g := range groups {
+		if len(g) > 0 {
+			blocks = append(blocks, strings.Join(g, nl))
+		}
+	}
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	return []edit{s.firstImport(strings.Join(blocks, nl+nl), nl)}, nil
+}
+
+// firstImport places the only imports of a file: after the module's docstring and its __future__, or
 // at the top, below a leading comment that does not belong to what follows.
 func (s *source) firstImport(line, nl string) edit {
 	last := ts.None
@@ -233,6 +250,17 @@ func (s *source) firstImport(line, nl string) edit {
 		break
 	}
 	return edit{at, at, line + nl + gap}
+}
+
+// importGroup is the place of a module's group: the standard library, others, the package's own.
+func importGroup(module string) int {
+	switch {
+	case strings.HasPrefix(module, "."):
+		return 2
+	case stdlib(module):
+		return 0
+	}
+	return 1
 }
 
 // stdlib reports modules of the standard library that services commonly import; it decides on the

@@ -128,7 +128,7 @@ func (r noneGuard) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) 
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGuard(in, s, s.qualified(d.function), "none_guard")
+	g, err := newGuard(in, o.Suspect, s, d.function, "none_guard")
 	if err != nil {
 		return nil, err
 	}
@@ -365,22 +365,47 @@ func (s *source) condition(d dereference, g *guard) string {
 
 // valueInstead replaces the expression n by a conditional one; off and not None evaluate n as before.
 func (s *source) valueInstead(d dereference, n ts.Node, value string, g *guard, words string) (noneFix, error) {
+	summary := fmt.Sprintf("With the flag on, %s %s when the value is None.", s.qualified(d.function), words)
+	if edits, ok := s.statementInstead(d, n, value, g); ok {
+		return noneFix{edits: edits, summary: summary}, nil
+	}
 	from, to := s.tree.Start(n), s.tree.Stop(n)
 	text := fmt.Sprintf("%s if %s else %s", value, s.condition(d, g), s.text(n))
 	if up := s.up(n); !s.is(up, "return_statement", "argument_list", "keyword_argument", "parenthesized_expression", "tuple", "list", "assignment") {
 		text = "(" + text + ")"
 	}
 	edits := []edit{{from, to, text}}
-	if g.attribute != "" {
+	if len(g.marks) > 0 {
 		st := s.statement(n)
 		ind, err := s.indent(st)
 		if err != nil {
 			return noneFix{}, err
 		}
 		at, nl := s.lineStart(s.tree.Start(st)), s.newline()
-		edits = append(edits, edit{at, at, ind + "if " + s.condition(d, g) + ":" + nl + ind + s.unit() + g.attribute + nl})
+		edits = append(edits, edit{at, at, ind + "if " + s.condition(d, g) + ":" + nl + g.lines(ind+s.unit(), s.unit(), nl)})
 	}
-	return noneFix{edits: edits, summary: fmt.Sprintf("With the flag on, %s %s when the value is None.", s.qualified(d.function), words)}, nil
+	return noneFix{edits: edits, summary: summary}, nil
+}
+
+// statementInstead writes a branch of its own where the expression is all that a statement assigns or returns.
+func (s *source) statementInstead(d dereference, n ts.Node, value string, g *guard) ([]edit, bool) {
+	st := s.statement(n)
+	ind, err := s.indent(st)
+	up := s.up(n)
+	if err != nil || strings.Contains(s.text(st), "\n") || s.kind(n) == "" {
+		return nil, false
+	}
+	nl, unit := s.newline(), s.unit()
+	branch := ind + "if " + s.condition(d, g) + ":" + nl + g.lines(ind+unit, unit, nl) + ind + unit
+	at := s.lineStart(s.tree.Start(st))
+	switch {
+	case s.is(st, "return_statement") && up == st:
+		return []edit{{at, at, branch + "return " + value + nl}}, true
+	case s.is(up, "assignment") && s.tree.Field(n) == "right" && s.up(up) == st:
+		name := s.text(s.child(up, "left"))
+		return []edit{{at, at, branch + name + " = " + value + nl + ind + "else:" + nl + unit}}, true
+	}
+	return nil, false
 }
 
 // defaultElsewhere uses the default that the file gives for the same expression: "x.y if x else DEFAULT".
@@ -540,10 +565,7 @@ func (s *source) skip(d dereference, first, last ts.Node, g *guard) ([]edit, err
 			return nil, errors.New("the statement holds a text over several lines, which moving it would change")
 		}
 	}
-	head := ind + "if " + s.text(d.object) + " is not None or " + negated(g) + ":" + nl
-	if g.attribute != "" {
-		head = ind + "if " + s.condition(d, g) + ":" + nl + ind + unit + g.attribute + nl + ind + "else:" + nl
-	}
+	head := ind + "if " + s.condition(d, g) + ":" + nl + g.lines(ind+unit, unit, nl) + ind + "else:" + nl
 	edits := []edit{{from, from, head + unit}}
 	for at := from; ; {
 		k := strings.IndexByte(string(s.src[at:to]), '\n')
@@ -556,14 +578,6 @@ func (s *source) skip(d dereference, first, last ts.Node, g *guard) ([]edit, err
 		}
 	}
 	return edits, nil
-}
-
-// negated is the expression that is true when the flag is off.
-func negated(g *guard) string {
-	if strings.Contains(g.on, " == ") {
-		return strings.Replace(g.on, " == ", " != ", 1)
-	}
-	return "not " + g.on
 }
 
 // leaveEarly takes the way out that the function takes for other missing values: the one literal that its
@@ -602,9 +616,7 @@ func (s *source) leaveEarly(d dereference, st ts.Node, g *guard) (noneFix, error
 	}
 	nl, unit := s.newline(), s.unit()
 	text := ind + "if " + s.condition(d, g) + ":" + nl
-	if g.attribute != "" {
-		text += ind + unit + g.attribute + nl
-	}
+	text += g.lines(ind+unit, unit, nl)
 	text += ind + unit + "return" + values[0] + nl
 	at := s.lineStart(s.tree.Start(st))
 	result := strings.TrimSpace(values[0])

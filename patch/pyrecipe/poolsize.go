@@ -138,19 +138,18 @@ func (r poolSize) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 	}
 	f := found[0]
 	function := s.enclosing(f.call, "function_definition")
-	operation := strings.TrimSuffix(path.Base(s.path), ".py")
-	if function != ts.None {
-		operation = s.qualified(function)
-	}
-	g, err := newGuard(in, s, operation, "pool_size")
+	g, err := newGuard(in, o.Suspect, s, function, "pool_size")
 	if err != nil {
 		return nil, err
 	}
-	// A pool is made once, mostly before there is a span to mark.
-	if g.attribute != "" {
-		g.attribute, g.telemetry, g.needs = "", nil, g.needs[:len(g.needs)-1]
-	}
 	edits := []edit{{s.tree.Start(f.value), s.tree.Stop(f.value), fmt.Sprintf("%s if %s else %s", o.Params["to"], g.on, o.Params["from"])}}
+	st := s.statement(f.call)
+	if ind, err := s.indent(st); err == nil {
+		at, nl := s.lineStart(s.tree.Start(st)), s.newline()
+		edits = append(edits, edit{at, at, ind + "if " + g.on + ":" + nl + g.lines(ind+s.unit(), s.unit(), nl)})
+	} else {
+		g.telemetry = nil
+	}
 	p, err := finish(in, s, o, g, edits)
 	if err != nil {
 		return nil, err

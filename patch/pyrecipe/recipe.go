@@ -130,7 +130,7 @@ func finish(in *patch.Input, s *source, o patch.Option, g *guard, edits []edit) 
 	}
 	return &patch.Patch{
 		Option:    o,
-		Files:     []patch.FileEdit{{Path: s.path, Kind: patch.SourceFile, Mode: s.mode, Old: s.src, New: after}},
+		Files:     append([]patch.FileEdit{{Path: s.path, Kind: patch.SourceFile, Mode: s.mode, Old: s.src, New: after}}, g.files...),
 		Flag:      g.flag,
 		Telemetry: g.telemetry,
 	}, nil
