@@ -18,7 +18,10 @@ var (
 	listenCode = regexp.MustCompile(`(?i)(?:listen\w*\(|addr\s*[:=]+|run\(|bind\(|port\b[^\n\d"']{0,40}|"port",\s*|:-)\s*["'(]{0,3}[\w.]*:?(\d{4,5})\b`)
 	healthCode = regexp.MustCompile(`["'](?:GET )?(/(?:healthz?|health/ready|health/live|readyz?|livez|live|ping|status|_health|up|actuator/health))["']`)
 	addressEnv = regexp.MustCompile(`["'\x60.]([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:URL|ADDR|ADDRESS|ENDPOINT|HOST|BASE_URL|SERVICE_URL|URI))\b`)
-	portEnv    = regexp.MustCompile(`(?i)(?:getenv|environ\w*|env)\W{1,3}(?:get\W{1,2})?["']?PORT\b`)
+	// The suffixes of address variables; the last ones carry host:port instead of a URL.
+	addressSuffix = regexp.MustCompile(`_(SERVICE_URL|BASE_URL|URL|URI|ADDR|ADDRESS|ENDPOINT|HOST)$`)
+	hostSuffix    = regexp.MustCompile(`_(ADDR|ADDRESS|HOST)$`)
+	portEnv       = regexp.MustCompile(`(?i)(?:getenv|environ\w*|env)\W{1,3}(?:get\W{1,2})?["']?PORT\b`)
 )
 
 // notDependencies are address variables that do not name a service which is called over HTTP.
@@ -53,12 +56,12 @@ func (s *survey) hints(p *proposal, composed []composeService) {
 		p.comment("port", strings.TrimPrefix(p.comments["port"]+"\nNo health path was found; without one the service counts as ready once the port answers.", "\n"))
 	}
 	for name, value := range c.env {
-		if strings.Contains(value, "://") && !notDependencies.MatchString(name) {
+		if strings.HasPrefix(value, "http") && strings.Contains(value, "://") && variableName.MatchString(name) && !slices.Contains(dangerous, name) {
 			envs[name] = true
 		}
 	}
 	s.dependencies(p, envs, c)
-	for _, at := range []string{path.Join(p.dir, "testdata/golden-traces"), "testdata/golden-traces/" + p.name, "testdata/golden-traces/" + p.name + ".json"} {
+	for _, at := range []string{"testdata/golden-traces/" + p.name, "testdata/golden-traces/" + p.name + ".json", path.Join(p.dir, "testdata/golden-traces")} {
 		if f, err := s.fsys.Open(at); err == nil {
 			f.Close()
 			p.service.Golden = []string{at}
@@ -113,8 +116,7 @@ func (s *survey) dependencies(p *proposal, envs map[string]bool, c composeServic
 		if notDependencies.MatchString(env) {
 			continue
 		}
-		cut := regexp.MustCompile(`_(SERVICE_URL|BASE_URL|URL|URI|ADDR|ADDRESS|ENDPOINT|HOST)$`).FindStringIndex(env)
-		name := strings.ToLower(strings.ReplaceAll(env[:cut[0]], "_", "-"))
+		name := strings.ToLower(strings.ReplaceAll(addressSuffix.ReplaceAllString(env, ""), "_", "-"))
 		if m := urlHost.FindStringSubmatch(c.env[env]); m != nil {
 			name = m[1]
 		}
@@ -126,7 +128,7 @@ func (s *survey) dependencies(p *proposal, envs map[string]bool, c composeServic
 			next++
 		}
 		value := DefaultValue
-		if regexp.MustCompile(`_(ADDR|ADDRESS|HOST)$`).MatchString(env) && !strings.Contains(c.env[env], "://") {
+		if hostSuffix.MatchString(env) && !strings.Contains(c.env[env], "://") {
 			value = "${addr}"
 		}
 		p.service.Dependencies = append(p.service.Dependencies, Dependency{Name: name, Env: env, Port: next, Value: value})
