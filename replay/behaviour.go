@@ -79,9 +79,10 @@ func inferModel(calls []RecordedCall) *routeModel {
 }
 
 // cutStretches finds the times of constant failure probability: optimal partitioning (Jackson et al. 2005) of the
-// calls in order of time with the Bernoulli likelihood as cost and the logarithm of the number of calls per cut
-// as penalty (BIC: a cut adds a position and a rate). Exact, quadratic, hence on at most 2,000 calls; more are cut in
-// blocks of that size.
+// calls in order of time with the Bernoulli likelihood as cost. The penalty is that of BIC for a moment of failure:
+// one position and one rate per two cuts, that is half the logarithm of the number of calls per cut. Exact, quadratic, hence on
+// at most 2,000 calls; more are cut in blocks of that size. A single failure is no stretch: of how long it
+// would have gone on nothing is known.
 func cutStretches(calls []RecordedCall) []stretch {
 	const block = 2000
 	var bounds []int // first call of each stretch
@@ -91,6 +92,7 @@ func cutStretches(calls []RecordedCall) []stretch {
 			bounds = append(bounds, from+b)
 		}
 	}
+	bounds = withoutSingles(calls, bounds)
 	var out []stretch
 	for i, first := range bounds {
 		last := len(calls)
@@ -121,6 +123,25 @@ func cutStretches(calls []RecordedCall) []stretch {
 	return out
 }
 
+// withoutSingles joins a failing stretch of one call with what is around it.
+func withoutSingles(calls []RecordedCall, bounds []int) []int {
+	var out []int
+	for i, first := range bounds {
+		last := len(calls)
+		if i+1 < len(bounds) {
+			last = bounds[i+1]
+		}
+		if last-first == 1 && calls[first].failed() && i+1 < len(bounds) && len(out) > 0 {
+			continue // joined with the stretch before ...
+		}
+		if i > 0 && first-bounds[i-1] == 1 && calls[first-1].failed() && len(out) > 0 && out[len(out)-1] != bounds[i-1] {
+			continue // ... and so is the one after it
+		}
+		out = append(out, first)
+	}
+	return out
+}
+
 func partition(calls []RecordedCall) []int {
 	n := len(calls)
 	failures := make([]int, n+1) // prefix sums
@@ -138,7 +159,7 @@ func partition(calls []RecordedCall) []int {
 		p := k / m
 		return -(k*math.Log(p) + (m-k)*math.Log(1-p))
 	}
-	penalty := math.Log(float64(max(n, 2)))
+	penalty := math.Log(float64(max(n, 2))) / 2
 	best := make([]float64, n+1)
 	from := make([]int, n+1)
 	best[0] = -penalty

@@ -136,7 +136,7 @@ func (r *incidentReplay) content() (map[string][]source, string) {
 			}
 		}
 	}
-	covered, missing := 0, []string{}
+	missing := []string{}
 	for _, route := range sortedKeys(wanted) {
 		// Requests that were refused when all was well do not exercise what broke.
 		if good := slices.DeleteFunc(slices.Clone(out[route]), func(s source) bool { return s.c.Response.Status >= 400 }); len(good) > 0 {
@@ -146,9 +146,9 @@ func (r *incidentReplay) content() (map[string][]source, string) {
 			missing = append(missing, fmt.Sprintf("%s (%d requests)", route, wanted[route]))
 			continue
 		}
-		covered += wanted[route]
 	}
-	if covered == 0 {
+	// Without the failing operation there is nothing to measure.
+	if len(out) == 0 || wanted[r.plan.Operation] > 0 && len(out[r.plan.Operation]) == 0 {
 		return nil, fmt.Sprintf("no golden case supplies the content of the incident's requests: %s; record one", strings.Join(missing, ", "))
 	}
 	if len(missing) > 0 {
@@ -321,7 +321,7 @@ func (r *incidentReplay) awaitSpans(ctx context.Context, shots []*shot) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(r.opts.TraceTimeout, 3*time.Second))
 	defer cancel()
-	s := exemplarShot(shots)
+	s := exemplarShot(r.measured(shots))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !r.rig.receiver.settled(s.context.trace, s.context.span, r.opts.Quiet) {
@@ -331,6 +331,15 @@ func (r *incidentReplay) awaitSpans(ctx context.Context, shots []*shot) {
 		case <-tick.C:
 		}
 	}
+}
+
+// measured are the shots on which the symptom is measured: those of the failing operation.
+func (r *incidentReplay) measured(shots []*shot) []*shot {
+	own := slices.DeleteFunc(slices.Clone(shots), func(s *shot) bool { return s.arrival.Route != r.plan.Operation })
+	if len(own) == 0 {
+		return shots
+	}
+	return own
 }
 
 // exemplarShot is the request that shows the incident best: the slowest failure, else the slowest.
@@ -349,6 +358,7 @@ func (r *incidentReplay) judge(shots []*shot, warmCalls int) Verdict {
 	calls, dropped := r.rig.stage.log()
 	calls = calls[min(warmCalls, len(calls)):]
 	spans, lost, _, _ := r.rig.receiver.Received()
+	shots = r.measured(shots)
 	r.run.Spans, r.run.Calls = spans, len(calls)+dropped
 	m := &IncidentRun{Requests: len(shots), Downstream: len(calls) + dropped, Threshold: r.plan.Symptom.Value, PeakPerSec: peakPerSecond(calls)}
 	took := make([]time.Duration, 0, len(shots))
@@ -392,7 +402,22 @@ func (r *incidentReplay) judge(shots []*shot, warmCalls int) Verdict {
 		return v
 	}
 	v.Outcome, v.Why = symptom(r.plan, m)
+	if late := quantile(lateness(shots), 0.95); late > tooLate {
+		v.Why += fmt.Sprintf("; this machine was too busy to be exact: requests left up to %s late", late.Round(time.Millisecond))
+	}
 	return v
+}
+
+// tooLate is when the driver itself disturbs what it measures: moments of failure are often not much
+// longer.
+const tooLate = 100 * time.Millisecond
+
+func lateness(shots []*shot) []time.Duration {
+	out := make([]time.Duration, len(shots))
+	for i, s := range shots {
+		out[i] = s.started - s.arrival.Offset
+	}
+	return out
 }
 
 // symptom decides whether the incident shows, and says so with the numbers.

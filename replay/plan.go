@@ -28,6 +28,10 @@ type PlanOptions struct {
 	MaxRequests int
 }
 
+// clearlyWorse is the factor below which a difference between two windows is not worth a replay: a threshold between
+// them could not be told from the differences between machines.
+const clearlyWorse = 1.5
+
 // lead is how much of the time before the first failure is replayed, so that the service is warm and its
 // pools are filled when the incident begins.
 const lead = 500 * time.Millisecond
@@ -53,17 +57,20 @@ func PlanIncident(incident, baseline telemetry.Dataset, service string, opts Pla
 	if kind != "errors" && kind != "latency" {
 		kind = pickKind(recorded, healthy)
 	}
-	from, to := worstWindow(recorded, kind, opts.MaxWindow, opts.MaxRequests)
-	window := within(recorded, from, to)
+	// Everything the service received is replayed, since other operations may take what the failing one
+	// needs; the symptom is measured on the failing one alone.
+	from, to := worstWindow(entries, operation, kind, opts.MaxWindow, opts.MaxRequests)
 	plan := IncidentPlan{Service: service, Operation: operation, Behaviour: map[string]Behaviour{}}
-	for _, e := range window {
-		plan.Arrivals = append(plan.Arrivals, Arrival{Offset: time.Duration(e.span.Start - from), Route: operation, Trace: e.span.Trace.String(), Failed: e.failed})
+	for _, e := range within(entries, from, to) {
+		plan.Arrivals = append(plan.Arrivals, Arrival{Offset: time.Duration(e.span.Start - from), Route: e.operation, Trace: e.span.Trace.String(), Failed: e.failed})
 	}
-	plan.Symptom = threshold(kind, window, recorded, healthy)
-	if plan.Symptom.Recorded <= plan.Symptom.Healthy {
-		return plan, fmt.Errorf("%s of %s is not worse in the incident (%.4g) than in health (%.4g) by %s, so there is nothing to reproduce", operation, service, plan.Symptom.Recorded, plan.Symptom.Healthy, kind)
+	plan.Symptom = threshold(kind, within(recorded, from, to), recorded, healthy)
+	if plan.Symptom.Recorded < clearlyWorse*plan.Symptom.Healthy {
+		return plan, fmt.Errorf("%s of %s is not clearly worse in the incident (%.4g) than in health (%.4g) by %s, so there is nothing to reproduce", operation, service, plan.Symptom.Recorded, plan.Symptom.Healthy, kind)
 	}
-	for _, c := range outgoing(incident.Spans, service, from, to, &opts) {
+	calls := outgoing(incident.Spans, service, from, to+int64(opts.MaxWindow)/2, &opts)
+	uncensor(calls, outgoing(baseline.Spans, service, math.MinInt64, math.MaxInt64, &opts))
+	for _, c := range calls {
 		b := plan.Behaviour[c.peer]
 		b.Calls = append(b.Calls, c.call)
 		plan.Behaviour[c.peer] = b
@@ -215,11 +222,12 @@ func tail(entries []entry, q float64) float64 {
 
 // worstWindow finds the stretch with the most harm: failures, or time beyond the median. Of
 // equally bad ones the first.
-func worstWindow(entries []entry, kind string, length time.Duration, requests int) (begin, end int64) {
-	median := tail(entries, 0.5)
+func worstWindow(entries []entry, operation, kind string, length time.Duration, requests int) (begin, end int64) {
+	median := tail(ofOperation(entries, operation), 0.5)
 	harm := make([]float64, len(entries))
 	for i, e := range entries {
 		switch {
+		case e.operation != operation:
 		case kind == "errors" && e.failed:
 			harm[i] = 1
 		case kind == "latency":
@@ -292,12 +300,12 @@ func threshold(kind string, window, incident, baseline []entry) Threshold {
 }
 
 type outgoingCall struct {
-	peer string
-	call RecordedCall
+	peer  string
+	trace telemetry.TraceID
+	call  RecordedCall
 }
 
-// outgoing lists the calls the service made in the window and a little beyond: calls of its last requests come
-// after them.
+// outgoing lists the calls the service made between two times, in order of the spans.
 func outgoing(spans []telemetry.Span, service string, from, to int64, opts *PlanOptions) []outgoingCall {
 	byID := make(map[telemetry.SpanID]*telemetry.Span, len(spans))
 	callee := map[telemetry.SpanID]*telemetry.Span{} // server span by its parent
@@ -308,18 +316,17 @@ func outgoing(spans []telemetry.Span, service string, from, to int64, opts *Plan
 			callee[s.Parent] = s
 		}
 	}
-	to += int64(opts.MaxWindow) / 2
 	var out []outgoingCall
-	keep := func(names []string, c RecordedCall, start int64) {
-		if start < from || start >= to || c.Method == "" {
+	keep := func(names []string, c RecordedCall, s *telemetry.Span) {
+		if s.Start < from || s.Start >= to || c.Method == "" {
 			return
 		}
 		peer := opts.peer(names)
 		if peer == "" {
 			return
 		}
-		c.Offset = time.Duration(start - from)
-		out = append(out, outgoingCall{peer: peer, call: c})
+		c.Offset = time.Duration(s.Start - from)
+		out = append(out, outgoingCall{peer: peer, trace: s.Trace, call: c})
 	}
 	for i := range spans {
 		s := &spans[i]
@@ -334,12 +341,12 @@ func outgoing(spans []telemetry.Span, service string, from, to int64, opts *Plan
 				names = append(names, server.Resource.Service)
 			}
 			names = append(names, s.Peer(), addressOf(s), s.Attrs.Get(telemetry.AttrServerAddress))
-			keep(names, callSeen(s, server), s.Start)
+			keep(names, callSeen(s, server), s)
 		case s.Kind == telemetry.KindServer && s.Resource.Service != service:
 			// A client without instrumentation: the callee's span hangs below the service's own work.
 			p := byID[s.Parent]
 			if p != nil && p.Trace == s.Trace && p.Resource.Service == service && p.Kind != telemetry.KindClient {
-				keep([]string{s.Resource.Service}, callSeen(s, nil), s.Start)
+				keep([]string{s.Resource.Service}, callSeen(s, nil), s)
 			}
 		}
 	}

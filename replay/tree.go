@@ -61,9 +61,10 @@ func (t *traceSpans) index() {
 
 // placed is one span of an exchange at its place in the tree.
 type placed struct {
-	span  *telemetry.Span
-	path  string // signature path of the parent
-	depth int
+	span      *telemetry.Span
+	signature string
+	path      string // signature path of the parent
+	depth     int
 }
 
 // exchange lists the service's own spans of one exchange, parents first: what hangs below the caller's span
@@ -80,7 +81,7 @@ func (t *traceSpans) exchange(service string, caller telemetry.SpanID) []placed 
 	push := func(i int, path string, depth int) {
 		if !seen[i] && own(i) {
 			seen[i] = true
-			out = append(out, placed{span: &t.spans[i], path: path, depth: depth})
+			out = append(out, placed{span: &t.spans[i], signature: t.spans[i].Signature(), path: path, depth: depth})
 		}
 	}
 	for _, i := range t.children[caller] {
@@ -96,7 +97,10 @@ func (t *traceSpans) exchange(service string, caller telemetry.SpanID) []placed 
 	}
 	for next := 0; next < len(out); next++ {
 		at := out[next]
-		path := joinPath(at.path, at.span.Signature(), at.depth)
+		if len(t.children[at.span.ID]) == 0 {
+			continue
+		}
+		path := joinPath(at.path, at.signature, at.depth)
 		for _, i := range t.children[at.span.ID] {
 			push(i, path, at.depth+1)
 		}
@@ -141,9 +145,22 @@ var critical = map[string]bool{
 // and errors are one class with a count.
 func treeOf(spans []placed, redact *Redactor) Trace {
 	classes := map[string]*TreeSpan{}
+	// The same few names occur again and again, so each is looked through once.
+	clean := map[string]string{}
+	text := func(s string) string {
+		if redact == nil {
+			return s
+		}
+		out, ok := clean[s]
+		if !ok {
+			out = redact.Text(s)
+			clean[s] = out
+		}
+		return out
+	}
 	for _, p := range spans {
 		t := TreeSpan{
-			Signature: redact.Text(p.span.Signature()), Parent: redact.Text(p.path), Kind: p.span.Kind.String(), Status: statusText(p.span.Status),
+			Signature: text(p.signature), Parent: text(p.path), Kind: p.span.Kind.String(), Status: statusText(p.span.Status),
 			Count: Count{Min: 1, Max: 1}, Links: len(p.span.Links), Errors: errorsOf(p.span),
 		}
 		for _, a := range p.span.Attrs {
@@ -151,7 +168,7 @@ func treeOf(spans []placed, redact *Redactor) Trace {
 				if t.Attributes == nil {
 					t.Attributes = map[string]string{}
 				}
-				t.Attributes[a.Key] = redact.Text(a.Value)
+				t.Attributes[a.Key] = text(a.Value)
 			}
 		}
 		key := t.class()
