@@ -240,9 +240,11 @@ func (s scope) remote(t typ, method string) bool {
 
 // leaves says whether a function leads to an HTTP call without setting a deadline on the way.
 func leaves(f *fn, depth int) bool {
-	if depth > 4 {
-		return false
+	known := f.file.pkg.tree.leaving
+	if out, ok := known[f.decl]; ok || depth > 4 {
+		return out
 	}
+	known[f.decl] = false // for functions that call themselves
 	out := false
 	for _, c := range calls(f) {
 		if callName(c) == "WithTimeout" || callName(c) == "WithDeadline" {
@@ -254,6 +256,7 @@ func leaves(f *fn, depth int) bool {
 			out = true
 		}
 	}
+	known[f.decl] = out
 	return out
 }
 

@@ -15,45 +15,62 @@ type local struct {
 	param bool
 }
 
+// scopedLocal is a local with the node that it is in force in.
+type scopedLocal struct {
+	local
+	block ast.Node
+}
+
 // declared is the innermost declaration of a name that is in force at the scope's position, nil when the
 // function declares none.
 func (s scope) declared(name string) *local {
 	if s.fn.decl.Body == nil {
 		return nil
 	}
+	if s.fn.locals == nil {
+		s.fn.locals = s.fn.findLocals()
+	}
 	var found *local
 	var size token.Pos
-	consider := func(l local, block ast.Node) {
-		if l.pos >= s.pos || s.pos > block.End() || s.pos < block.Pos() {
-			return
+	for i := range s.fn.locals[name] {
+		l := &s.fn.locals[name][i]
+		if l.pos >= s.pos || s.pos > l.block.End() || s.pos < l.block.Pos() {
+			continue
 		}
-		n := block.End() - block.Pos()
+		n := l.block.End() - l.block.Pos()
 		if found == nil || n < size || n == size && l.pos > found.pos {
-			found, size = &l, n
+			found, size = &l.local, n
 		}
+	}
+	return found
+}
+
+// findLocals lists what a function declares, by name.
+func (f *fn) findLocals() map[string][]scopedLocal {
+	out := map[string][]scopedLocal{}
+	add := func(id *ast.Ident, l local, block ast.Node) {
+		out[id.Name] = append(out[id.Name], scopedLocal{l, block})
 	}
 	list := func(fields *ast.FieldList, block ast.Node) {
 		if fields == nil {
 			return
 		}
-		for _, f := range fields.List {
-			for _, n := range f.Names {
-				if n.Name == name {
-					consider(local{pos: n.Pos(), typ: f.Type, param: true}, block)
-				}
+		for _, field := range fields.List {
+			for _, n := range field.Names {
+				add(n, local{pos: n.Pos(), typ: field.Type, param: true}, block)
 			}
 		}
 	}
-	list(s.fn.decl.Recv, s.fn.decl)
-	list(s.fn.decl.Type.Params, s.fn.decl)
-	list(s.fn.decl.Type.Results, s.fn.decl)
+	list(f.decl.Recv, f.decl)
+	list(f.decl.Type.Params, f.decl)
+	list(f.decl.Type.Results, f.decl)
 	var blocks []ast.Node
-	ast.Inspect(s.fn.decl.Body, func(n ast.Node) bool {
+	ast.Inspect(f.decl.Body, func(n ast.Node) bool {
 		if n == nil {
 			blocks = blocks[:len(blocks)-1]
 			return true
 		}
-		block := ast.Node(s.fn.decl.Body)
+		block := ast.Node(f.decl.Body)
 		for i := len(blocks) - 1; i >= 0; i-- {
 			if scoped(blocks[i]) {
 				block = blocks[i]
@@ -67,40 +84,40 @@ func (s scope) declared(name string) *local {
 		case *ast.AssignStmt:
 			if n.Tok == token.DEFINE {
 				for i, l := range n.Lhs {
-					if id, ok := l.(*ast.Ident); ok && id.Name == name {
+					if id, ok := l.(*ast.Ident); ok {
 						d := local{pos: n.End(), index: i}
-						if len(n.Rhs) == len(n.Lhs) {
-							d.value, d.index = n.Rhs[i], 0
-						} else if len(n.Rhs) == 1 {
-							d.value = n.Rhs[0]
-						}
-						consider(d, block)
+						d.take(n.Rhs, len(n.Lhs), i)
+						add(id, d, block)
 					}
 				}
 			}
 		case *ast.ValueSpec:
 			for i, id := range n.Names {
-				if id.Name == name {
-					d := local{pos: n.End(), typ: n.Type, index: i}
-					if len(n.Values) == len(n.Names) {
-						d.value, d.index = n.Values[i], 0
-					} else if len(n.Values) == 1 {
-						d.value = n.Values[0]
-					}
-					consider(d, block)
-				}
+				d := local{pos: n.End(), typ: n.Type, index: i}
+				d.take(n.Values, len(n.Names), i)
+				add(id, d, block)
 			}
 		case *ast.RangeStmt:
 			for i, e := range []ast.Expr{n.Key, n.Value} {
-				if id, ok := e.(*ast.Ident); ok && id.Name == name && n.Tok == token.DEFINE {
-					consider(local{pos: n.X.End(), value: n.X, index: i, elem: true}, n)
+				if id, ok := e.(*ast.Ident); ok && n.Tok == token.DEFINE {
+					add(id, local{pos: n.X.End(), value: n.X, index: i, elem: true}, n)
 				}
 			}
 		}
 		blocks = append(blocks, n)
 		return true
 	})
-	return found
+	return out
+}
+
+// take says where the i-th of n names gets its value from.
+func (l *local) take(values []ast.Expr, n, i int) {
+	switch len(values) {
+	case n:
+		l.value, l.index = values[i], 0
+	case 1:
+		l.value = values[0]
+	}
 }
 
 // scoped says whether a node opens a scope for what is declared directly in it.

@@ -87,7 +87,7 @@ func (l *retryLoop) judge() (bool, string) {
 	if back != failed {
 		return false, ""
 	}
-	if l.call = l.repeatedCall(); l.call == nil {
+	if l.call = l.repeatedCall(); l.call == nil || l.iterates() || !outward(l.fn, l.call, map[*ast.FuncDecl]bool{}) {
 		return false, ""
 	}
 	if l.indexed() {
@@ -242,7 +242,7 @@ func (w *walker) clauses(body *ast.BlockStmt, in outcome) outcome {
 }
 
 var (
-	errorName = regexp.MustCompile(`^(e|[a-zA-Z]*[eE]rr(or)?[0-9]*)$`)
+	errorName = regexp.MustCompile(`^[a-zA-Z]*[eE]rr(or)?[0-9]*$`)
 	retryName = regexp.MustCompile(`(?i)(retr(y|iable|yable)|transient|temporary|unavailable|overloaded|throttled|5xx|serverError|shouldTryAgain)`)
 	stopName  = regexp.MustCompile(`(?i)(permanent|fatal|terminal|nonRetr|notRetr|unrecoverable)`)
 )
@@ -484,6 +484,75 @@ func (l *retryLoop) repeatedCall() *ast.CallExpr {
 		return true
 	})
 	return found
+}
+
+// iterates says whether the loop walks over what something yields, or reads until the end: what is skipped there
+// is an element, not an attempt.
+func (l *retryLoop) iterates() bool {
+	if f, ok := l.stmt.(*ast.ForStmt); ok && f.Cond != nil {
+		hit := false
+		ast.Inspect(f.Cond, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			hit = hit || ok && iterator.MatchString(callName(c))
+			return true
+		})
+		if hit {
+			return true
+		}
+	}
+	return mentions(l.body, "EOF")
+}
+
+var iterator = regexp.MustCompile(`(?i)^(next|scan|more|hasnext|hasmore)`)
+
+// outward says whether a call may leave the process: through the network packages of the standard library, another
+// module, an interface or a function value. What only computes or touches local files is not retried for load.
+func outward(f *fn, call *ast.CallExpr, seen map[*ast.FuncDecl]bool) bool {
+	if g := callee(f, call); g != nil {
+		if seen[g.decl] {
+			return false
+		}
+		seen[g.decl] = true
+		for _, c := range calls(g) {
+			if outward(g, c, seen) {
+				return true
+			}
+		}
+		return false
+	}
+	s := scope{f, call.Pos()}
+	switch fun := unparen(call.Fun).(type) {
+	case *ast.Ident:
+		return s.declared(fun.Name) != nil // a function value
+	case *ast.SelectorExpr:
+		if p, ok := s.imported(fun.X); ok {
+			return remotePackage(p) && !strings.HasPrefix(fun.Sel.Name, "New") && !strings.HasPrefix(fun.Sel.Name, "Status")
+		}
+		t := s.typeOf(fun.X)
+		if t.kind == pointer {
+			t = *t.elem
+		}
+		switch {
+		case t.isError() || t.kind == basic:
+			return false
+		case t.kind == named && f.file.pkg.tree.imported(f.file.pkg, t.path) == nil:
+			return remotePackage(t.path)
+		}
+		return true
+	}
+	return false
+}
+
+// remotePackage says whether calls into a package outside the repository may go over the network.
+func remotePackage(p string) bool {
+	switch {
+	case p == "net/http", p == "net", p == "database/sql", p == "net/rpc", p == "net/smtp", p == "crypto/tls":
+		return true
+	case standard(p), strings.HasPrefix(p, "golang.org/x/sys"), strings.HasPrefix(p, "golang.org/x/text"),
+		strings.HasPrefix(p, "go.opentelemetry.io/"), strings.Contains(p, "/zap"), strings.Contains(p, "/logrus"), strings.Contains(p, "/zerolog"), strings.Contains(p, "/klog"), strings.Contains(p, "/errors"):
+		return false
+	}
+	return true
 }
 
 // stays says that a call cannot leave the process: it builds or parses something.

@@ -105,7 +105,7 @@ func (p *pkg) constant(name string, depth int) constant.Value {
 				s := s.(*ast.ValueSpec)
 				for i, n := range s.Names {
 					if n.Name == name && i < len(s.Values) {
-						in := &fn{f, &ast.FuncDecl{Name: ast.NewIdent("_"), Type: &ast.FuncType{}}}
+						in := &fn{file: f, decl: &ast.FuncDecl{Name: ast.NewIdent("_"), Type: &ast.FuncType{}}}
 						return eval(scope{in, s.Values[i].Pos()}, s.Values[i], depth)
 					}
 				}

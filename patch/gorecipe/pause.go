@@ -9,12 +9,15 @@ import (
 
 var (
 	pausing = regexp.MustCompile(`(?i)^(sleep|pause|wait|delay|after|newtimer)|(sleep|pause|delay)$`)
-	backing = regexp.MustCompile(`(?i)(back_?off|jitter)`)
+	backing = regexp.MustCompile(`(?i)(back_?off|jitter|retryer|next_?(interval|delay))`)
 )
 
 // findPause looks for what waits between attempts. A pause that grows already, or one whose length is
 // nobody's constant, is a reason to leave the loop alone.
 func (l *retryLoop) findPause() string {
+	if backing.MatchString(l.fn.recv()) {
+		return "the loop is part of " + l.fn.recv() + ", which backs off already"
+	}
 	grown := ""
 	var duration ast.Expr
 	var at ast.Node

@@ -17,6 +17,18 @@ import (
 // of an interface is looked up by name and number of parameters among the packages at hand; it
 // must be the only one.
 func callee(f *fn, call *ast.CallExpr) *fn {
+	if g, ok := f.entered[call]; ok {
+		return g
+	}
+	g := findCallee(f, call)
+	if f.entered == nil {
+		f.entered = map[*ast.CallExpr]*fn{}
+	}
+	f.entered[call] = g
+	return g
+}
+
+func findCallee(f *fn, call *ast.CallExpr) *fn {
 	s := scope{f, call.Pos()}
 	p := f.file.pkg
 	switch fun := unparen(call.Fun).(type) {
@@ -43,15 +55,6 @@ func callee(f *fn, call *ast.CallExpr) *fn {
 		}
 		if ft != nil {
 			return implementation(p, fun.Sel.Name, len(call.Args))
-		}
-	}
-	return nil
-}
-
-func (p *pkg) function(recv, name string) *fn {
-	for _, f := range p.funcs() {
-		if f.recv() == recv && f.decl.Name.Name == name {
-			return f
 		}
 	}
 	return nil
@@ -147,13 +150,17 @@ func (t *tree) around(locations []codeindex.Location) []reached {
 
 // calls lists the calls in a function, closures included, in order.
 func calls(f *fn) []*ast.CallExpr {
-	var out []*ast.CallExpr
+	if f.calling != nil {
+		return f.calling
+	}
+	out := []*ast.CallExpr{}
 	ast.Inspect(f.decl.Body, func(n ast.Node) bool {
 		if c, ok := n.(*ast.CallExpr); ok {
 			out = append(out, c)
 		}
 		return true
 	})
+	f.calling = out
 	return out
 }
 

@@ -28,10 +28,11 @@ type tree struct {
 	base     fs.FS
 	packages map[string]*pkg
 	modules  map[string]*module
+	leaving  map[*ast.FuncDecl]bool // see leaves
 }
 
 func newTree(base fs.FS) *tree {
-	return &tree{base: base, packages: map[string]*pkg{}, modules: map[string]*module{}}
+	return &tree{base: base, packages: map[string]*pkg{}, modules: map[string]*module{}, leaving: map[*ast.FuncDecl]bool{}}
 }
 
 // module is one go.mod.
@@ -60,6 +61,9 @@ type pkg struct {
 	tests  []string // names of the test files
 	// external says that every test of the package is in package name_test.
 	external bool
+	all      []*fn          // see funcs
+	byKey    map[string]*fn // receiver's type, a dot, and the name
+	names    map[string]bool
 }
 
 // file is one parsed source.
@@ -76,6 +80,10 @@ type file struct {
 type fn struct {
 	file *file
 	decl *ast.FuncDecl
+	// What is asked of a function again and again, found once.
+	locals  map[string][]scopedLocal
+	calling []*ast.CallExpr
+	entered map[*ast.CallExpr]*fn // see callee
 }
 
 // recv is the name of the receiver's type, "" of a function.
@@ -290,15 +298,28 @@ func (t *tree) imported(p *pkg, importPath string) *pkg {
 
 // funcs lists the package's functions in the order of files and lines.
 func (p *pkg) funcs() []*fn {
-	var out []*fn
+	if p.byKey != nil {
+		return p.all
+	}
+	p.byKey = map[string]*fn{}
 	for _, f := range p.files {
 		for _, d := range f.ast.Decls {
 			if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
-				out = append(out, &fn{f, d})
+				g := &fn{file: f, decl: d}
+				p.all = append(p.all, g)
+				if key := g.recv() + "." + d.Name.Name; p.byKey[key] == nil {
+					p.byKey[key] = g
+				}
 			}
 		}
 	}
-	return out
+	return p.all
+}
+
+// function finds a function, or a method of a receiver's type.
+func (p *pkg) function(recv, name string) *fn {
+	p.funcs()
+	return p.byKey[recv+"."+name]
 }
 
 // typeSpec finds a type declared in the package.
@@ -321,32 +342,32 @@ func (p *pkg) typeSpec(name string) (*ast.TypeSpec, *file) {
 
 // declares says whether the package declares a name at its top level.
 func (p *pkg) declares(name string) bool {
+	if p.names != nil {
+		return p.names[name]
+	}
+	p.names = map[string]bool{}
 	for _, f := range p.files {
 		for _, d := range f.ast.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
-				if d.Recv == nil && d.Name.Name == name {
-					return true
+				if d.Recv == nil {
+					p.names[d.Name.Name] = true
 				}
 			case *ast.GenDecl:
 				for _, s := range d.Specs {
 					switch s := s.(type) {
 					case *ast.TypeSpec:
-						if s.Name.Name == name {
-							return true
-						}
+						p.names[s.Name.Name] = true
 					case *ast.ValueSpec:
 						for _, n := range s.Names {
-							if n.Name == name {
-								return true
-							}
+							p.names[n.Name] = true
 						}
 					}
 				}
 			}
 		}
 	}
-	return false
+	return p.names[name]
 }
 
 // value finds the initial value of a package-level constant or variable.

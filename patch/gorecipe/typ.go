@@ -169,6 +169,13 @@ func (t typ) fieldAt(from *pkg, name string, depth int) (typ, *ast.Field) {
 // method finds a method of a named type of the repository: its signature and, for concrete types,
 // its declaration.
 func (t typ) method(from *pkg, name string) (*ast.FuncType, *file, *fn) {
+	return t.methodAt(from, name, 0)
+}
+
+func (t typ) methodAt(from *pkg, name string, depth int) (*ast.FuncType, *file, *fn) {
+	if depth > 4 {
+		return nil, nil, nil
+	}
 	if t.kind == pointer {
 		t = *t.elem
 	}
@@ -177,10 +184,8 @@ func (t typ) method(from *pkg, name string) (*ast.FuncType, *file, *fn) {
 		if p == nil {
 			return nil, nil, nil
 		}
-		for _, f := range p.funcs() {
-			if f.recv() == t.name && f.decl.Name.Name == name {
-				return f.decl.Type, f.file, f
-			}
+		if f := p.function(t.name, name); f != nil {
+			return f.decl.Type, f.file, f
 		}
 	}
 	u := t.under(from)
@@ -192,7 +197,7 @@ func (t typ) method(from *pkg, name string) (*ast.FuncType, *file, *fn) {
 				return ft, u.in, nil
 			}
 			if !ok {
-				if ft, in, f := u.in.typ(m.Type).method(from, name); ft != nil {
+				if ft, in, f := u.in.typ(m.Type).methodAt(from, name, depth+1); ft != nil {
 					return ft, in, f
 				}
 			}
@@ -200,7 +205,7 @@ func (t typ) method(from *pkg, name string) (*ast.FuncType, *file, *fn) {
 	case strukt:
 		for _, f := range u.expr.(*ast.StructType).Fields.List {
 			if len(f.Names) == 0 {
-				if ft, in, d := u.in.typ(f.Type).method(from, name); ft != nil {
+				if ft, in, d := u.in.typ(f.Type).methodAt(from, name, depth+1); ft != nil {
 					return ft, in, d
 				}
 			}
@@ -377,13 +382,11 @@ func (p *pkg) global(name string) typ {
 			return f.typ(t)
 		}
 		if v != nil {
-			return (scope{fn: &fn{f, &ast.FuncDecl{Name: ast.NewIdent("init"), Type: &ast.FuncType{}}}}).typeOf(v)
+			return (scope{fn: &fn{file: f, decl: &ast.FuncDecl{Name: ast.NewIdent("init"), Type: &ast.FuncType{}}}}).typeOf(v)
 		}
 	}
-	for _, f := range p.funcs() {
-		if f.recv() == "" && f.decl.Name.Name == name {
-			return typ{kind: function, expr: f.decl.Type, in: f.file}
-		}
+	if f := p.function("", name); f != nil {
+		return typ{kind: function, expr: f.decl.Type, in: f.file}
 	}
 	return typ{}
 }
