@@ -18,6 +18,10 @@ type pathFinder struct {
 	emit func(i int, from, to int64)
 }
 
+// overlapShare is the part of a child's duration, one in so many, by which it may overlap the
+// next and still be taken to have ended before it: clocks within a process are read in turn.
+const overlapShare = 50
+
 // maxDepth bounds the recursion; whatever lies deeper is counted as the span's own time.
 const maxDepth = 2000
 
@@ -69,8 +73,14 @@ func (p *pathFinder) visit(tr *telemetry.Trace, i int, start, end int64, recs []
 	for _, c := range order {
 		ch := tr.Spans[c]
 		cEnd, cStart := min(ch.End(), end), max(ch.Start, start)
-		if cEnd > at {
-			continue // it ran beside the child that was waited for
+		if over := cEnd - at; over > 0 {
+			if over > int64(ch.Duration)/overlapShare {
+				continue // it ran beside the child that was waited for
+			}
+			cEnd = at
+			if cStart >= cEnd {
+				continue
+			}
 		}
 		own(cEnd, at)
 		p.visit(tr, c, cStart, cEnd, recs, depth+1)
