@@ -38,7 +38,7 @@ func newGuard(in *patch.Input, i int, f *fn, effect string) guard {
 	}
 	old := p.tree.read(in.FlagFile)
 	name := patch.Slug("remediator-"+service+"-"+snake(f.decl.Name.Name)+"-"+effect, '-', 64)
-	off, on, err := addFlag(old, name)
+	off, on, err := patch.DeclareFlag(old, name)
 	if err != nil {
 		return g
 	}
