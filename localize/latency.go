@@ -98,7 +98,7 @@ func (a *analysis) findLatency() {
 		return int(x.op - y.op)
 	})
 	// The evidence is only as good as the slowness: one slow trace in a hundred is healthy.
-	sure := ramp(a.edge.slowEvidence(), 2, 6)
+	sure := ramp(a.worstSlow, 2, 6)
 	for _, e := range list {
 		share := e.added / total
 		if share < 0.02 {

@@ -61,7 +61,7 @@ func (a *analysis) findOchiai() {
 		ops = append(ops, op)
 	}
 	slices.Sort(ops)
-	sure := ramp(a.edge.strength(), 2, 6)
+	sure := ramp(a.worst, 2, 6)
 	for _, id := range ops {
 		score := badHit[id] / math.Sqrt(badTraces*(badHit[id]+goodHit[id]))
 		if score < 0.1 {

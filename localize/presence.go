@@ -12,7 +12,7 @@ const wrongEnough = 0.5
 // questions that do not depend on where the fault is. Each ramp starts where chance ends: with a
 // handful of questions per window, a z score of 4 comes up by chance once in several thousand.
 func (a *analysis) present() float64 {
-	p := ramp(a.edge.strength(), 3, 5)
+	p := ramp(a.worst, 3, 5)
 	if a.base.empty() {
 		// Nothing healthy to compare with: a failed request or a known shape of failure has to do.
 		if a.failures > 0 {

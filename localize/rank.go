@@ -19,10 +19,10 @@ type analysis struct {
 	board     *board
 	events    *eventLog
 
-	symptom    Symptom
-	edge       *edgeOp // of the symptom; never nil
-	onset      int64   // when users began to notice
-	causeOnset int64   // when the cause must have been there, see findCauseOnset
+	symptom          Symptom
+	worst, worstSlow float64 // strongest evidence of any root operation
+	onset            int64   // when users began to notice
+	causeOnset       int64   // when the cause must have been there, see findCauseOnset
 
 	graph, graphBase *traffic
 	callees          map[int32]string
@@ -46,7 +46,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a := &analysis{
 		ev: &ev, opt: opt.withDefaults(), ops: newOperations(), board: newBoard(opt.Without), callees: map[int32]string{},
 		networkFit: map[string]float64{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
-		handling: map[edgeKey]float64{}, edge: &edgeOp{op: -1},
+		handling: map[edgeKey]float64{},
 	}
 	a.base, a.cur = newWindow(&ev.Baseline, a.ops), newWindow(&ev.Incident, a.ops)
 	healthy := a.base.latencies()
@@ -55,11 +55,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.services = allServices(&ev)
 	a.events = newEventLog(a.cur, a.base)
 
-	var edge *edgeOp
-	a.symptom, edge = findSymptom(a, inc)
-	if edge != nil {
-		a.edge = edge
-	}
+	a.symptom = findSymptom(a, inc)
 	a.findSequence()
 	a.raised = a.raisedEvents()
 	a.shifts = a.findShifts()

@@ -160,8 +160,10 @@ func (a *analysis) commitOf(service string) string {
 	if best != "" {
 		return best
 	}
+	// What ran when it began; failing that, what ran at the end.
+	began := a.causeOnset + int64(a.onsetSlack())
 	for _, d := range a.ev.Deploys {
-		if d.Service == service && (a.cur.to == 0 || d.Time.UnixNano() <= a.cur.to) {
+		if d.Service == service && (best == "" || d.Time.UnixNano() <= began) {
 			best = d.SHA
 		}
 	}

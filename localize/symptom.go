@@ -111,10 +111,14 @@ func edgeOps(a *analysis) []edgeOp {
 
 // findSymptom names the root operation that got worse most; the alert's own service and
 // operation come first where the alert names them and they did get worse.
-func findSymptom(a *analysis, inc incident.Incident) (Symptom, *edgeOp) {
+func findSymptom(a *analysis, inc incident.Incident) Symptom {
 	edges := edgeOps(a)
 	if len(edges) == 0 {
-		return Symptom{Kind: SymptomNone}, nil
+		return Symptom{Kind: SymptomNone}
+	}
+	for i := range edges {
+		a.worst = max(a.worst, edges[i].strength())
+		a.worstSlow = max(a.worstSlow, edges[i].slowEvidence())
 	}
 	pick := 0
 	for i := range edges {
@@ -141,7 +145,7 @@ func findSymptom(a *analysis, inc incident.Incident) (Symptom, *edgeOp) {
 		s.Kind = SymptomLatency
 	}
 	s.Exemplars = exemplars(a, e.op, s.Kind)
-	return s, e
+	return s
 }
 
 // exemplars are the ids of the traces that show the symptom best, worst first.
