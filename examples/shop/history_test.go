@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -15,31 +16,67 @@ import (
 // heads pins the head of every scenario's history. A change of the sources, of a patch or of a golden
 // set changes them; recorded bundles name these commits and have to be recorded again then.
 var heads = map[string]string{
-	"retry-storm":      "@retry-storm@",
-	"missing-deadline": "@missing-deadline@",
-	"pool-of-one":      "@pool-of-one@",
-	"n-plus-one":       "@n-plus-one@",
-	"none-deref":       "@none-deref@",
-	"flag-on":          "@flag-on@",
-	"wrong-config":     "@wrong-config@",
-	"bank-down":        "@bank-down@",
-	"healthy-steady":   "@healthy-steady@",
-	"healthy-varying":  "@healthy-varying@",
-	"healthy-deploy":   "@healthy-deploy@",
-	"healthy-restart":  "@healthy-restart@",
+	"retry-storm":      "bdf2a90447cf61a309090344749552c68ad2dcdd",
+	"missing-deadline": "1d0e4486816dda81d551e94b7ba49b49357e677b",
+	"pool-of-one":      "124d89abcc873a5c7f6b35d92c7c393785f54b06",
+	"n-plus-one":       "7c6c6e56d47111ffc79178cd93f0c6b2ad520f8b",
+	"none-deref":       "1d0e4486816dda81d551e94b7ba49b49357e677b",
+	"flag-on":          "af6b33972062ed467736926156b73effeec25799",
+	"wrong-config":     "9178bad90ec3c950f26854deea52ea7a06472fe9",
+	"bank-down":        "1d0e4486816dda81d551e94b7ba49b49357e677b",
+	"healthy-steady":   "1d0e4486816dda81d551e94b7ba49b49357e677b",
+	"healthy-varying":  "1d0e4486816dda81d551e94b7ba49b49357e677b",
+	"healthy-deploy":   "daea153157ff7599d9c9cbe8490b6cbe13688abb",
+	"healthy-restart":  "1d0e4486816dda81d551e94b7ba49b49357e677b",
 }
 
+// library keeps one repository of each scenario for all tests; they may only read them.
+type library struct {
+	mu    sync.Mutex
+	dir   string
+	built map[string]History
+}
+
+var shelf = library{built: make(map[string]History)}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		panic(err)
+	}
+	shelf.dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir) // a temporary directory
+	os.Exit(code)
+}
+
+// build returns the repository of a scenario, to be read only.
 func build(t *testing.T, scenario string) (dir string, h History) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "repository")
+	shelf.mu.Lock()
+	defer shelf.mu.Unlock()
+	dir = filepath.Join(shelf.dir, scenario)
+	if h, ok := shelf.built[scenario]; ok {
+		return dir, h
+	}
 	h, err := Build(dir, scenario)
 	if err != nil {
 		t.Fatal(err)
 	}
+	shelf.built[scenario] = h
 	return dir, h
 }
 
-func git(t *testing.T, dir string, args ...string) string {
+// clone returns a copy of the repository of a scenario, to be written to.
+func clone(t *testing.T, scenario string) (dir string, h History) {
+	t.Helper()
+	from, h := build(t, scenario)
+	dir = filepath.Join(t.TempDir(), "clone")
+	runGit(t, from, "clone", "-q", from, dir)
+	return dir, h
+}
+
+func runGit(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
@@ -62,13 +99,13 @@ func TestHeadsArePinned(t *testing.T) {
 			if head != heads[s.Name] {
 				t.Errorf("head = %s, pinned is %s", head, heads[s.Name])
 			}
-			if got := git(t, dir, "rev-parse", "HEAD"); got != head {
+			if got := runGit(t, dir, "rev-parse", "HEAD"); got != head {
 				t.Errorf("git says that the head is %s, Build says %s", got, head)
 			}
-			if status := git(t, dir, "status", "--porcelain", "--ignored"); status != "" {
+			if status := runGit(t, dir, "status", "--porcelain", "--ignored"); status != "" {
 				t.Errorf("the work tree is not clean:\n%s", status)
 			}
-			git(t, dir, "fsck", "--strict")
+			runGit(t, dir, "fsck", "--strict")
 		})
 	}
 	if len(heads) != len(Scenarios()) {
@@ -93,7 +130,7 @@ func TestScenariosShareTheirHistory(t *testing.T) {
 
 func TestCommitsAreWhatGitSays(t *testing.T) {
 	dir, h := build(t, "retry-storm")
-	lines := strings.Split(git(t, dir, "log", "--reverse", "--format=%H|%an <%ae>|%cn <%ce>|%aI|%cI|%s"), "\n")
+	lines := strings.Split(runGit(t, dir, "log", "--reverse", "--format=%H|%an <%ae>|%cn <%ce>|%aI|%cI|%s"), "\n")
 	if len(lines) != len(h.Commits) {
 		t.Fatalf("git has %d commits, Build says %d", len(lines), len(h.Commits))
 	}
@@ -171,9 +208,9 @@ func TestCulpritsCanBeReverted(t *testing.T) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
-			dir, h := build(t, s.Name)
+			dir, h := clone(t, s.Name)
 			culprit, _ := h.Commit(s.Culprit)
-			git(t, dir, "-c", "user.name=t", "-c", "user.email=t@shop.example", "revert", "--no-edit", culprit.SHA)
+			runGit(t, dir, "-c", "user.name=t", "-c", "user.email=t@shop.example", "revert", "--no-edit", culprit.SHA)
 		})
 	}
 }
@@ -199,7 +236,7 @@ func TestGoldenSetsWereRecordedFromAncestors(t *testing.T) {
 				if recorded == c.SHA {
 					t.Errorf("%s was recorded from the commit that adds it", f.Path)
 				}
-				git(t, dir, "merge-base", "--is-ancestor", recorded, c.SHA)
+				runGit(t, dir, "merge-base", "--is-ancestor", recorded, c.SHA)
 			}
 		}
 		if found < 6 {

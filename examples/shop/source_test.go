@@ -96,7 +96,7 @@ func TestTreesBuildAndPass(t *testing.T) {
 	}
 	seen := make(map[string]bool)
 	for _, s := range Scenarios() {
-		dir, h := build(t, s.Name)
+		dir, h := clone(t, s.Name)
 		if seen[h.Head()] {
 			continue
 		}
@@ -110,10 +110,10 @@ func TestTreesBuildAndPass(t *testing.T) {
 				if !ok {
 					t.Fatalf("no commit %q", name)
 				}
-				git(t, dir, "checkout", "-q", "--detach", c.SHA)
+				runGit(t, dir, "checkout", "-q", "--detach", c.SHA)
 				offline(t, dir, "go", "build", "./...")
 			}
-			git(t, dir, "checkout", "-q", "main")
+			runGit(t, dir, "checkout", "-q", "main")
 			offline(t, dir, "go", "vet", "./...")
 			offline(t, dir, "go", "test", "./...")
 			if out := offline(t, dir, "gofmt", "-l", "."); out != "" {

@@ -23,7 +23,7 @@ type objective struct {
 	Route    string
 	Severity string
 	// Ratio is the share of failing requests, or Latency the 95th percentile in seconds, above which
-	// the alert fires. One of them is zero.
+	// the alert fires. One of them is zero. A latency is raised to twice that of the baseline.
 	Ratio, Latency float64
 	Summary        string
 }

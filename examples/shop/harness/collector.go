@@ -92,6 +92,13 @@ func (c *collector) keep(path string, body []byte) error {
 	return nil
 }
 
+// forget drops everything received so far.
+func (c *collector) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.traces, c.logs, c.metrics = nil, nil, nil
+}
+
 // files renders a window as the Collector's file exporter would, compressed: name -> content.
 // Text that replacer changes is what belongs to this machine.
 func (c *collector) files(win window, replacer func([]byte) []byte) (map[string][]byte, error) {

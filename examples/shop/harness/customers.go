@@ -153,7 +153,7 @@ func sum(values []float64) float64 {
 	return total
 }
 
-func (c *customers) sku() string { return fmt.Sprintf("sku-%03d", 1+c.random.IntN(40)) }
+func (c *customers) sku() string { return fmt.Sprintf("sku-%03d", 1+c.random.IntN(200)) }
 
 func (c *customers) order(l load) map[string]any {
 	customer := map[string]any{

@@ -62,6 +62,12 @@ func run(ctx context.Context, args []string) error {
 			return errors.New("name the bundle's directory with --out")
 		}
 		return record(ctx, log, scenario, interpreter, *out, timing{*warmUp, *baseline, *incident})
+	case "run":
+		scenario, err := find(*name)
+		if err != nil {
+			return err
+		}
+		return bringUp(ctx, log, scenario, interpreter)
 	case "golden":
 		if *out == "" {
 			return errors.New("name the directory of the sets with --out")

@@ -78,7 +78,7 @@ func plays() map[string]play {
 		return l
 	}
 
-	bigBaskets := varied(func(l *load) { l.MinItems, l.MaxItems = 8, 16; l.Orders = 7 })
+	bigBaskets := varied(func(l *load) { l.MinItems, l.MaxItems, l.Orders, l.Reports = 14, 24, 5, 0.1 })
 	francs := conditions{Bank: calm, Load: varied(func(l *load) { l.SlowCards = 0.35 })}
 	swinging := conditions{Bank: calm, Load: varied(func(l *load) { l.Swing, l.Cycle = 0.6, 12*time.Second })}
 
@@ -97,14 +97,14 @@ func plays() map[string]play {
 				Notes: "Pricing hangs for some requests. Orders has never had a deadline on that call, although it has a list price to fall back to."},
 		},
 		"pool-of-one": {
-			Before: steady, After: conditions{Bank: calm, Load: varied(func(l *load) { l.Reports, l.Products, l.Orders = 7, 10, 5 })},
-			Objective: productsLatency(0.12),
+			Before: steady, After: conditions{Bank: calm, Load: varied(func(l *load) { l.Reports, l.Products, l.Orders = 2.2, 10, 5 })},
+			Objective: productsLatency(0.08),
 			Truth: truth{Kind: "resource", Service: "inventory", File: "config/inventory.json", Commit: "none", Rung: "config", Operation: "GET /products/{sku}",
 				Notes: "The pool has had one connection all along. Reports became popular, and everything else waits behind them."},
 		},
 		"n-plus-one": {
 			Before: conditions{Bank: calm, Load: bigBaskets}, After: conditions{Bank: calm, Load: bigBaskets},
-			Objective: ordersLatency(0.2), Deploy: true,
+			Objective: ordersLatency(0.1), Deploy: true,
 			Truth: truth{Kind: "change", Service: "inventory", File: "inventory/store.go", Function: "Store.Stock", Rung: "revert", Operation: "POST /availability",
 				Notes: "The commit made one query per item; each reads the whole ledger."},
 		},

@@ -144,7 +144,7 @@ func record(ctx context.Context, log *slog.Logger, scenario shop.Scenario, pytho
 		alarm, err = startAlarm(ctx, work, s.metrics, p.Objective)
 		return err
 	}
-	if !scenario.Healthy {
+	if !scenario.Healthy && p.Objective.Latency == 0 {
 		if err := sound(); err != nil {
 			return err
 		}
@@ -161,6 +161,11 @@ func record(ctx context.Context, log *slog.Logger, scenario shop.Scenario, pytho
 		return err
 	}
 	before.to = time.Now()
+	if !scenario.Healthy && p.Objective.Latency > 0 {
+		// How fast the shop is depends on the machine it runs on; what was promised is a multiple of
+		// what it keeps when all is well.
+		p.Objective.Latency = max(p.Objective.Latency, 2*s.seen.p95(p.Objective.Route).Seconds())
+	}
 	counted = s.tell("baseline", counted)
 
 	// The turn.

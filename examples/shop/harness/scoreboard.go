@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -75,6 +76,18 @@ func (s *scoreboard) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	_, _ = w.Write([]byte(page.String())) // Prometheus comes again
+}
+
+// p95 is the 95th percentile of a route since the last call of take.
+func (s *scoreboard) p95(route string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.times[route]
+	if l == nil || len(l.all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(l.all))
+	return sorted[len(sorted)*95/100]
 }
 
 // take returns what was counted since the last call as lines for people, and starts anew with

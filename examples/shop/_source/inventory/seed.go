@@ -11,9 +11,9 @@ import (
 var schema string
 
 const (
-	products  = 40
-	perSKU    = 1500 // movements of each product
-	firstLoad = 400  // pieces of each product the ledger begins with
+	products  = 200
+	perSKU    = 700 // movements of each product
+	firstLoad = 400 // pieces of each product the ledger begins with
 )
 
 // SKU is the name of the n-th product of the catalogue, from 1.
@@ -44,7 +44,7 @@ func (s *Store) Seed(ctx context.Context) error {
 
 	for n := 1; n <= products; n++ {
 		name := adjectives[n%len(adjectives)] + " " + nouns[n%len(nouns)]
-		if _, err := product.ExecContext(ctx, SKU(n), name, 500+137*n); err != nil {
+		if _, err := product.ExecContext(ctx, SKU(n), name, 500+37*n); err != nil {
 			return fmt.Errorf("seed products: %w", err)
 		}
 	}

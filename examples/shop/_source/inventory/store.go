@@ -55,10 +55,9 @@ func Open(path string, s Settings) (*Store, error) {
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
-const stockQuery = `SELECT p.sku, p.name, p.price, SUM(m.quantity)
-FROM movements m JOIN products p ON p.sku = m.sku
-WHERE m.sku IN (%s)
-GROUP BY p.sku`
+const stockQuery = `SELECT p.sku, p.name, p.price, m.available
+FROM (SELECT sku, SUM(quantity) AS available FROM movements WHERE sku IN (%s) GROUP BY sku) m
+JOIN products p ON p.sku = m.sku`
 
 // Stock returns the stock of the products, in the order they are asked for. A product that
 // is not in the catalogue is ErrUnknown.
