@@ -51,7 +51,7 @@ func (b *Bench) Variant(ctx context.Context, name, commit string, edits []patch.
 		return nil, err
 	}
 	if name != baseVariant {
-		v.warm = []string{filepath.Join(b.work, baseVariant, "scratch")}
+		v.warm = []string{filepath.Join(b.work, baseVariant, "scratch", "gocache")}
 	}
 	return v, nil
 }

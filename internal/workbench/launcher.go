@@ -89,7 +89,7 @@ func (l *launcher) Launch(ctx context.Context, with replay.Launch) (replay.Insta
 	in := &instance{process: p, port: l.service.Port}
 	if err := in.healthy(ctx, l.name, l.service.Health); err != nil {
 		out, _ := in.Stop(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("%w\n%s", err, strings.TrimSpace(out))
+		return nil, fmt.Errorf("%w; its output ends with:\n%s", err, strings.TrimSpace(out))
 	}
 	return in, nil
 }
@@ -154,9 +154,9 @@ func (i *instance) healthy(ctx context.Context, name, path string) error {
 		}
 		select {
 		case <-i.process.Done():
-			return fmt.Errorf("%s ended before it was healthy; its output ends with:", name)
+			return fmt.Errorf("%s ended before it was healthy", name)
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not healthy within %s (%w); check services.%s.health and port; its output ends with:", name, startTimeout, last, name)
+			return fmt.Errorf("%s was not healthy within %s (%w); check services.%s.health and port", name, startTimeout, last, name)
 		case <-tick.C:
 		}
 	}
