@@ -181,7 +181,7 @@ type retryLoop struct {
 func findRetryLoop(s *source, line int) (retryLoop, error) {
 	f := s.functionAt(line)
 	if f == ts.None {
-		return retryLoop{}, errors.New("the line is in no function")
+		return retryLoop{}, errNoFunction
 	}
 	var found []retryLoop
 	var why error

@@ -123,7 +123,7 @@ var verbs = []string{"get", "post", "put", "patch", "delete", "head", "options",
 func findUnbounded(s *source, line int) (outgoing, error) {
 	f := s.functionAt(line)
 	if f == ts.None {
-		return outgoing{}, errors.New("the line is in no function")
+		return outgoing{}, errNoFunction
 	}
 	var found []outgoing
 	bounded := false

@@ -102,7 +102,7 @@ func (r noneGuard) Propose(in *patch.Input, i int) ([]patch.Option, []patch.Left
 			ID:     "code-py-none-guard",
 			Rung:   patch.Code,
 			Title:  "Handle a missing value in " + s.qualified(d.function),
-			Why:    fmt.Sprintf("%s fails at %s because %s is None there", s.qualified(d.function), at, d.what()),
+			Why:    fmt.Sprintf("%s fails at %s because %s is None there", s.qualified(d.function), at, d.what(s)),
 			Recipe: r.Name(),
 			Params: map[string]string{"file": p.file, "line": fmt.Sprint(p.line)},
 			Target: p.file + ":" + s.qualified(d.function),
@@ -152,13 +152,21 @@ type dereference struct {
 	object   ts.Node
 }
 
-func (d dereference) what() string { return "the value before the access" }
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,60}$`)
+
+// what names the value that is None, where its expression is fit for a message.
+func (d dereference) what(s *source) string {
+	if t := s.text(d.object); plainName.MatchString(t) {
+		return t
+	}
+	return "a value"
+}
 
 // findDereference finds the one expression on a line that the error can be about.
 func findDereference(s *source, line int, e noneError) (dereference, error) {
 	f := s.functionAt(line)
 	if f == ts.None {
-		return dereference{}, errors.New("the line is in no function")
+		return dereference{}, errNoFunction
 	}
 	var found []dereference
 	add := func(node, object, where ts.Node) {

@@ -2,6 +2,7 @@ package pyrecipe
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -87,6 +88,8 @@ func frames(s localize.Suspect) []frame {
 	}
 	return out
 }
+
+var errNoFunction = errors.New("the line is in no function, or in one too large to be rewritten")
 
 // pattern is the suspect's pattern of a kind.
 func pattern(s localize.Suspect, kind localize.PatternKind) (localize.Pattern, bool) {

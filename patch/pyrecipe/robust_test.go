@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/remediator/remediator/codeindex"
 	"github.com/remediator/remediator/localize"
@@ -163,5 +164,69 @@ func TestTestsAreNeverOverwritten(t *testing.T) {
 	}
 	if p.Tests[0].File != "test_f_without_value_2.py" {
 		t.Errorf("the test goes to %s", p.Tests[0].File)
+	}
+}
+
+func TestLargeFunctionsTakeNoLongTime(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("import requests\n\n\ndef f(a, url):\n    if a is None:\n        return 0\n")
+	for range 380 {
+		b.WriteString("    a.x.y(url.z, [q.w for q in a.s])\n")
+	}
+	b.WriteString("    requests.get(url)\n    return a.b.c\n")
+	in := &patch.Input{
+		Base:      fstest.MapFS{"svc/a.py": {Data: []byte(b.String())}},
+		Suspects:  []localize.Suspect{everything()},
+		Locations: [][]codeindex.Location{{{File: "svc/a.py", Line: 388}}},
+		Allowed:   patch.Rungs(),
+	}
+	began := time.Now()
+	drafted := 0
+	for _, r := range All() {
+		options, _ := r.Propose(in, 0)
+		for _, o := range options {
+			if _, err := r.Draft(in, o); err != nil {
+				t.Error(err)
+			}
+			drafted++
+		}
+	}
+	if drafted == 0 {
+		t.Error("nothing was drafted")
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("a large function takes %s", took)
+	}
+}
+
+func TestGuardIsOffByDefault(t *testing.T) {
+	in := &patch.Input{Base: fstest.MapFS{"flags.json": {Data: []byte(`{"flags":{"a":{"state":"ENABLED","defaultVariant":"on"}}}`)}}, Suspects: []localize.Suspect{{Service: "svc"}}}
+	s, err := parse("a.py", []byte("import os\n\n\ndef f():\n    pass\n"), 0o100644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGuard(in, 0, s, s.functionAt(4), "x")
+	if err != nil || g.on != `os.environ.get("REMEDIATOR_SVC_F_X") == "true"` || g.flag.Off["REMEDIATOR_SVC_F_X"] != "false" {
+		t.Errorf("%v: %+v", err, g)
+	}
+	// OpenFeature only where this service's Python has it, and a file that a replay can turn the flag on in.
+	in.Provider, in.FlagFile = "openfeature", "flags.json"
+	if g, err := newGuard(in, 0, s, s.functionAt(4), "x"); err != nil || g.flag.Provider != "env" {
+		t.Errorf("%v: %+v", err, g)
+	}
+	s, err = parse("a.py", []byte("from openfeature import api\n\nflags = api.get_client()\n\n\ndef f():\n    pass\n"), 0o100644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err = newGuard(in, 0, s, s.functionAt(6), "x")
+	if err != nil || g.on != `flags.get_boolean_value("remediator-svc-f-x", False)` || len(g.files) != 1 || len(g.flag.Files) != 1 {
+		t.Fatalf("%v: %+v", err, g)
+	}
+	if off, on := string(g.files[0].New), string(g.flag.Files[0].New); !strings.Contains(off, `"defaultVariant": "off"`) || !strings.Contains(on, `"defaultVariant": "on"`) {
+		t.Errorf("off %s\non %s", off, on)
+	}
+	in.FlagFile = ""
+	if g, err := newGuard(in, 0, s, s.functionAt(6), "x"); err != nil || g.flag.Provider != "env" {
+		t.Errorf("%v: %+v", err, g)
 	}
 }

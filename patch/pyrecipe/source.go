@@ -21,6 +21,7 @@ type source struct {
 	mode   uint32
 	tree   *ts.Tree
 	parent []ts.Node
+	owner  []ts.Node // the function, lambda or class a node lies in
 }
 
 // open reads and parses a file of the base. A file with syntax errors is not rewritten.
@@ -44,13 +45,17 @@ func parse(path string, src []byte, mode uint32) (*source, error) {
 	if e := tree.FirstError(); e != nil {
 		return nil, fmt.Errorf("%s does not parse: %w", path, e)
 	}
-	s := &source{path: path, src: src, mode: mode, tree: tree, parent: make([]ts.Node, tree.Len())}
+	s := &source{path: path, src: src, mode: mode, tree: tree, parent: make([]ts.Node, tree.Len()), owner: make([]ts.Node, tree.Len())}
 	if tree.Len() > 0 {
-		s.parent[0] = ts.None
+		s.parent[0], s.owner[0] = ts.None, ts.None
 	}
 	for n := range ts.Node(tree.Len()) {
+		owner := s.owner[n]
+		if s.is(n, "function_definition", "lambda", "class_definition") {
+			owner = n
+		}
 		for c := range tree.Children(n) {
-			s.parent[c] = n
+			s.parent[c], s.owner[c] = n, owner
 		}
 	}
 	return s, nil
@@ -109,20 +114,27 @@ func (s *source) all(n ts.Node, kinds ...string) (out []ts.Node) {
 // own lists the nodes of the kinds within a function but not in functions or lambdas nested in it.
 func (s *source) own(function ts.Node, kinds ...string) (out []ts.Node) {
 	for _, n := range s.all(function, kinds...) {
-		if n != function && s.enclosing(n, "function_definition", "lambda", "class_definition") == function {
+		if n != function && s.owner[n] == function {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// functionAt is the innermost function whose lines hold line.
+// maxFunction bounds the syntax nodes of a function that is rewritten, about 800 lines: what to do with a larger
+// one is not evident to a reader either, and looking at every name in the light of every other takes time.
+const maxFunction = 8000
+
+// functionAt is the innermost function whose lines hold line, None if it is too large.
 func (s *source) functionAt(line int) ts.Node {
 	found := ts.None
 	for _, n := range s.all(s.tree.Root(), "function_definition") {
 		if s.line(n) <= line && line <= s.tree.LastLine(n) {
 			found = n
 		}
+	}
+	if found != ts.None && int(s.tree.End(found)-found) > maxFunction {
+		return ts.None
 	}
 	return found
 }

@@ -243,7 +243,13 @@ func (g generated) write(in *patch.Input, l layout) (patch.FileEdit, patch.Test,
 	if l.pytest {
 		fmt.Fprintf(&b, "def %s():\n", g.name)
 	} else {
-		class = "Remediator" + strings.ReplaceAll(strings.Title(strings.ReplaceAll(stem, "_", " ")), " ", "") + "Test" //nolint:staticcheck // ASCII only
+		class = "Remediator"
+		for word := range strings.SplitSeq(stem, "_") {
+			if word != "" {
+				class += strings.ToUpper(word[:1]) + word[1:]
+			}
+		}
+		class += "Test"
 		fmt.Fprintf(&b, "class %s(unittest.TestCase):\n    def %s(self):\n", class, g.name)
 		indent = "        "
 	}
@@ -251,6 +257,9 @@ func (g generated) write(in *patch.Input, l layout) (patch.FileEdit, patch.Test,
 		if line == "" {
 			b.WriteByte('\n')
 			continue
+		}
+		if !l.pytest {
+			line = unittestAssert(line)
 		}
 		b.WriteString(indent + line + "\n")
 	}
@@ -271,6 +280,34 @@ func (g generated) write(in *patch.Input, l layout) (patch.FileEdit, patch.Test,
 		test.Env = map[string]string{"PYTHONPATH": l.root}
 	}
 	return edit, test, nil
+}
+
+var (
+	assertCompare = regexp.MustCompile(`^( *)assert (.+) (==|>=|is|in) (.+)$`)
+	assertNot     = regexp.MustCompile(`^( *)assert not (\w+), (".+")$`)
+)
+
+// unittestAssert writes an assertion as unittest has it, which says what was there when it fails.
+func unittestAssert(line string) string {
+	if m := assertNot.FindStringSubmatch(line); m != nil {
+		return fmt.Sprintf("%sself.assertFalse(%s, %s)", m[1], m[2], m[3])
+	}
+	m := assertCompare.FindStringSubmatch(line)
+	if m == nil {
+		return line
+	}
+	switch m[3] {
+	case "==":
+		return fmt.Sprintf("%sself.assertEqual(%s, %s)", m[1], m[2], m[4])
+	case ">=":
+		return fmt.Sprintf("%sself.assertGreaterEqual(%s, %s)", m[1], m[2], m[4])
+	case "in":
+		return fmt.Sprintf("%sself.assertIn(%s, %s)", m[1], m[2], m[4])
+	}
+	if m[4] == "None" {
+		return fmt.Sprintf("%sself.assertIsNone(%s)", m[1], m[2])
+	}
+	return line
 }
 
 // writeImports sorts imports as isort does and drops those of the standard library that the body does not use.

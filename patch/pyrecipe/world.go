@@ -275,7 +275,7 @@ func (w *world) compare(c ts.Node, want bool) bool {
 	if len(operands) != 2 {
 		return false
 	}
-	l, r := operands[0], operands[1]
+	l, r := s.moduleConstant(w.function, operands[0]), s.moduleConstant(w.function, operands[1])
 	if s.literal(l) && !s.literal(r) { // 3 < x is x > 3
 		l, r = r, l
 		op = map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<="}[op] + map[bool]string{true: op}[op == "==" || op == "!="]
@@ -346,6 +346,26 @@ func (w *world) compare(c ts.Node, want bool) bool {
 		return w.number(a, r, 0)
 	}
 	return false
+}
+
+// moduleConstant is the number or text that a name of the module stands for, where it is assigned once; else
+// the expression itself.
+func (s *source) moduleConstant(function, n ts.Node) ts.Node {
+	if !s.is(n, "identifier") || s.binds(function, s.text(n)) {
+		return n
+	}
+	found := n
+	count := 0
+	for _, a := range s.all(s.tree.Root(), "assignment") {
+		if s.text(s.child(a, "left")) == s.text(n) {
+			found = s.child(a, "right")
+			count++
+		}
+	}
+	if count != 1 || !s.is(found, "integer", "float", "string") || !s.literal(found) {
+		return n
+	}
+	return found
 }
 
 // counted handles a local count that starts from a constant: what holds at first lets the code in.
