@@ -14,6 +14,7 @@
 //   - compare.go and its siblings find the Differences between a Case and what was Observed.
 //   - behaviour.go concludes from recorded calls how a dependency behaved in time;
 //     standin.go plays it.
+//   - equivalent.go compares what two builds did.
 //   - driver.go sends requests, golden_run.go and incident_run.go drive whole replays, plan.go
 //     makes an IncidentPlan out of telemetry.
 //
@@ -31,7 +32,8 @@
 // an interval"; penalty: BIC), and the answer at time t is that of the stretch t falls into. Where failures are
 // separated from successes by how many calls arrived shortly before rather than by
 // time, a rate limit is concluded instead; likewise a concurrency limit. Latency is that of the recorded call of the same
-// kind nearest in time. A call the caller gave up on hangs. Before the first and after the last recorded call, and on
+// kind nearest in time. A call the caller gave up on hangs, unless as many requests made calls of that length when all was
+// well (censored.go). A limit holds for the whole replay; else before the first and after the last recorded call, and on
 // routes never seen in the incident, the healthy behaviour of the golden set holds. This is the behaviour mode of
 // service virtualisation tools (Hoverfly's stateful simulation, WireMock's fault and
 // delay distributions) with its parameters measured rather than written by hand.

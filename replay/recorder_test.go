@@ -148,9 +148,15 @@ func TestRecorderOutboundErrors(t *testing.T) {
 		resp.Body.Close()
 		t.Errorf("a dead dependency answers %d", resp.StatusCode)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.calls) != 1 || r.calls[0].err != "refused" || r.calls[0].peer != "dead" {
 		t.Errorf("%+v", r.calls)
 	}
+}
+
+func TestRecorderSaysWhichDependencyItDoesNotKnow(t *testing.T) {
+	r := proxied(t, RecorderOptions{}, func(http.ResponseWriter, *http.Request) {})
 	w := httptest.NewRecorder()
 	r.Outbound("other").ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), `knows no dependency "other"`) {
