@@ -51,6 +51,7 @@ func TestNoiseIsTheNarrowestRule(t *testing.T) {
 		{"length", []string{`{"l":[1]}`, `{"l":[1,2]}`}, []string{"ignore /l"}},
 		{"in elements", []string{`[{"id":1,"k":"a"},{"id":2,"k":"b"}]`, `[{"id":3,"k":"a"},{"id":4,"k":"b"}]`}, []string{"numeric /*/id"}},
 		{"elements vary in two ways", []string{`["x y",1]`, `["z w",2]`}, []string{"presence /*"}},
+		{"elements vary in type too", []string{`[null,0]`, `[[],1]`}, []string{"ignore /*"}},
 		{"type", []string{`{"a":1}`, `{"a":"x"}`}, []string{"ignore /a"}},
 		{"same value twice", []string{`{"id":"ab12","self":"ab12"}`, `{"id":"cd34","self":"cd34"}`}, []string{"alias /id", "alias /self"}},
 		{"not always the same", []string{`{"id":"ab12","self":"ab12"}`, `{"id":"cd34","self":"ef56"}`}, []string{"regex /id [0-9a-f]{4}", "regex /self [0-9a-f]{4}"}},
