@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -206,9 +207,8 @@ func commonPattern(values []string) string {
 			shortest = len(middle)
 		}
 		longest = max(longest, len(middle))
-		for len(classes) > 0 && !regexp.MustCompile(`^`+classes[0]+`+$`).MatchString(middle) {
-			classes = classes[1:]
-		}
+		// Every class is asked about every value: none contains all of those before it.
+		classes = slices.DeleteFunc(classes, func(class string) bool { return !regexp.MustCompile(`^` + class + `+$`).MatchString(middle) })
 	}
 	// Words of a language are letters too: without a digit in any value it is text.
 	if len(classes) == 0 || longest > 256 || !strings.ContainsAny(strings.Join(values, ""), "0123456789") {
