@@ -200,8 +200,16 @@ func (s scope) call(e *ast.CallExpr, depth int) []typ {
 			return out
 		}
 	}
-	if t := s.file().typ(e.Fun); t.kind != unknown { // a conversion
-		return []typ{t}
+	t := s.file().typ(e.Fun) // perhaps a conversion
+	if t.kind == named {
+		if p := s.pkg().tree.imported(s.pkg(), t.path); p != nil {
+			if spec, _ := p.typeSpec(t.name); spec == nil {
+				return nil // a function that is not there
+			}
+		}
 	}
-	return nil
+	if t.kind == unknown {
+		return nil
+	}
+	return []typ{t}
 }
