@@ -99,6 +99,9 @@ func names(r localize.Result) string {
 // The public corpora beside the repository: floors below which a change of the ranking is a
 // regression. The full tables are made by the evaluation command.
 func TestPublicIncidents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: ranking quality on the corpora is not measured in short mode")
+	}
 	cases := labelled(t, "../../shared/corpora/*/*/truth.json")
 	if len(cases) == 0 {
 		t.Skip("SKIPPED: no corpora beside the repository, ranking quality not measured")
@@ -151,6 +154,9 @@ func TestPublicIncidents(t *testing.T) {
 
 // One half of a healthy window against the other: nobody may be named.
 func TestHealthyHalvesNameNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: false alarms are not counted in short mode")
+	}
 	dirs, err := filepath.Glob("../testdata/incidents/*/baseline")
 	if err != nil {
 		t.Fatal(err)

@@ -89,7 +89,13 @@ func (a *analysis) findErrors() {
 		total++
 		p := place{op: recs[last].op}
 		origin := recs[last].op
-		for i := last; i >= 0 && recs[i].outcome == failed; i = tr.Parent(i) {
+		for i := last; i >= 0; i = tr.Parent(i) {
+			if recs[i].outcome != failed {
+				if i != last && silent(tr, recs, i) {
+					continue
+				}
+				break
+			}
 			if newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
 				p = place{op: recs[i].op, coped: i != last}
 				break
@@ -175,8 +181,8 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 	at := root
 	if recs[root].outcome != failed {
 		at = -1
-		for _, c := range tr.Children(root) {
-			if recs[c].outcome == failed && (at < 0 || tr.Spans[c].Start < tr.Spans[at].Start) {
+		for _, c := range failedBelow(tr, recs, root) {
+			if at < 0 || tr.Spans[c].Start < tr.Spans[at].Start {
 				at = c
 			}
 		}
@@ -187,8 +193,8 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 	waited := gaveUp(tr.Spans[at])
 	for {
 		next := -1
-		for _, c := range tr.Children(at) {
-			if recs[c].outcome != failed || copedWith(tr, recs, at, c) {
+		for _, c := range failedBelow(tr, recs, at) {
+			if copedWith(tr, recs, tr.Parent(c), c) {
 				continue
 			}
 			if next < 0 || tr.Spans[c].Start < tr.Spans[next].Start {

@@ -168,6 +168,8 @@ func TestFailureStart(t *testing.T) {
 			bad(client("a", "pay", "b", ms)), client("a", "pay", "b", ms), bad(client("a", "mail", "c", ms, bad(server("c", "mail", ms)))))), "c mail"},
 		{"what a proxy gave up waiting for", status(server("proxy", "in", 0, client("proxy", "out", "b", 0, server("b", "work", time.Second))), "504"), "b work"},
 		{"a proxy whose own call says so too", status(server("proxy", "in", 0, bad(client("proxy", "out", "b", 0, server("b", "work", time.Second)))), "504"), "b work"},
+		{"below a step that says nothing", bad(server("a", "in", ms, node{service: "a", name: "step", kind: telemetry.KindInternal, self: ms, calls: []node{
+			bad(client("a", "call", "b", ms, bad(server("b", "work", ms))))}})), "b work"},
 		{"a load generator's request", node{service: "users", name: "session", kind: telemetry.KindInternal, self: ms, calls: []node{bad(server("a", "in", ms))}}, "a in"},
 	}
 	for _, tt := range tests {

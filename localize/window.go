@@ -12,7 +12,8 @@ import (
 type spanRec struct {
 	op      int32
 	outcome outcome
-	origin  bool  // failed, and no failed child explains it
+	origin  bool  // failed, and no failure below explains it
+	holds   bool  // a failure lies below, see failedBelow
 	path    int64 // nanoseconds on the trace's critical path
 }
 
@@ -68,21 +69,46 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 	return w
 }
 
-// findOrigins marks failed spans that no failed child explains: where the failure began, as
-// far as the trace shows.
+// findOrigins marks failed spans that no failure below explains: where the failure began, as
+// far as the trace shows. Steps within a service that say nothing of their outcome do not hide
+// what failed inside them.
 func findOrigins(tr *telemetry.Trace, recs []spanRec) {
-	for i := range recs {
-		if recs[i].outcome != failed {
-			continue
-		}
-		recs[i].origin = true
+	order := tr.Order()
+	for n := len(order) - 1; n >= 0; n-- { // children before parents
+		i := order[n]
 		for _, c := range tr.Children(i) {
-			if recs[c].outcome == failed {
-				recs[i].origin = false
+			if recs[c].outcome == failed || recs[c].holds && silent(tr, recs, c) {
+				recs[i].holds = true
 				break
 			}
 		}
+		recs[i].origin = recs[i].outcome == failed && !recs[i].holds
 	}
+}
+
+// silent says that a span is a step within its service whose status was never set.
+func silent(tr *telemetry.Trace, recs []spanRec, i int) bool {
+	s := tr.Spans[i]
+	return recs[i].outcome == fine && s.Status == telemetry.StatusUnset && (s.Kind == telemetry.KindInternal || s.Kind == telemetry.KindUnspecified)
+}
+
+// failedBelow lists the failed spans next below span i, looking through silent steps.
+func failedBelow(tr *telemetry.Trace, recs []spanRec, i int) []int {
+	var out []int
+	stack := []int{i}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, c := range tr.Children(at) {
+			switch {
+			case recs[c].outcome == failed:
+				out = append(out, c)
+			case recs[c].holds && silent(tr, recs, c):
+				stack = append(stack, c)
+			}
+		}
+	}
+	return out
 }
 
 // entryFailed says that the root is no request of its own (a client, a load generator, a
