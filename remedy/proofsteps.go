@@ -3,6 +3,7 @@ package remedy
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/replay"
@@ -16,6 +17,9 @@ type proofRun struct {
 	service string
 	patch   *patch.Patch
 	patched Variant
+	// inForce is the build in which the change is in force: the patched one, unless the flag is turned on by
+	// a file, which takes a build of its own.
+	inForce Variant
 	out     Verdicts
 }
 
@@ -48,7 +52,44 @@ func (r *proofRun) build(ctx context.Context) (string, error) {
 	if c := r.add(check("patched build", built, true)); !c.OK {
 		return "it does not build: " + lastLine(c.Output), nil
 	}
+	return r.buildInForce(ctx)
+}
+
+func (r *proofRun) buildInForce(ctx context.Context) (string, error) {
+	r.inForce = r.patched
+	if r.patch.Flag == nil || len(r.patch.Flag.Files) == 0 {
+		return "", nil
+	}
+	edits := overlay(r.patch.Files, r.patch.Flag.Files)
+	variant, err := r.p.Bench.Variant(ctx, r.patch.Option.ID+"-on", r.c.Base.Commit, edits)
+	if err != nil {
+		return "", fmt.Errorf("turning the flag of %s on: %w", r.patch.Option.ID, err)
+	}
+	built, err := variant.Build(ctx, r.service)
+	if err != nil {
+		return "", fmt.Errorf("building %s with the flag on: %w", r.service, err)
+	}
+	if c := r.add(check("patched build, flag on", built, true)); !c.OK {
+		return "it does not build with the flag on: " + lastLine(c.Output), nil
+	}
+	r.inForce = variant
 	return "", nil
+}
+
+// overlay puts edits on top of others; of two for one path the later one counts, from what the earlier one
+// started from.
+func overlay(under, over []patch.FileEdit) []patch.FileEdit {
+	out := slices.Clone(under)
+	for _, e := range over {
+		i := slices.IndexFunc(out, func(u patch.FileEdit) bool { return u.Path == e.Path })
+		if i < 0 {
+			out = append(out, e)
+			continue
+		}
+		e.Old = out[i].Old
+		out[i] = e
+	}
+	return out
 }
 
 // tests shows each generated test red without the change and green with it.
@@ -93,21 +134,18 @@ func (r *proofRun) tests(ctx context.Context) (string, error) {
 
 // suite runs the service's own tests with the flag as it will be merged and, where there is a flag, on.
 func (r *proofRun) suite(ctx context.Context) (string, error) {
-	runs := []struct {
-		name string
-		env  map[string]string
-	}{{"whole suite with the change", nil}}
-	if r.patch.Flag != nil {
-		runs[0].name = "whole suite with the change, flag off"
-		runs[0].env = r.patch.Flag.Off
-		runs = append(runs, struct {
-			name string
-			env  map[string]string
-		}{"whole suite with the change, flag on", r.patch.Flag.On})
+	type suite struct {
+		name  string
+		build Variant
+		env   map[string]string
+	}
+	runs := []suite{{"whole suite with the change", r.patched, nil}}
+	if f := r.patch.Flag; f != nil {
+		runs = []suite{{"whole suite with the change, flag off", r.patched, f.Off}, {"whole suite with the change, flag on", r.inForce, f.On}}
 	}
 	for _, run := range runs {
 		r.p.note("running the %s", run.name)
-		res, err := r.patched.Test(ctx, r.service, run.env)
+		res, err := run.build.Test(ctx, r.service, run.env)
 		if err != nil {
 			return "", fmt.Errorf("running the suite of %s: %w", r.service, err)
 		}
@@ -131,11 +169,11 @@ func (r *proofRun) golden(ctx context.Context) (string, error) {
 		r.out.Replays = append(r.out.Replays, *r.b.incident)
 		r.out.Reproduced = r.b.incident.OK
 	}
-	failed, _, err := r.replayGolden(ctx, "golden_on", r.patchedName(), r.on())
+	failed, _, err := r.replayGolden(ctx, "golden_on", r.patchedName(), r.inForce, r.on())
 	if err != nil || failed != "" || r.patch.Flag == nil {
 		return failed, err
 	}
-	failed, run, err := r.replayGolden(ctx, "golden_off", "patched, flag off", r.patch.Flag.Off)
+	failed, run, err := r.replayGolden(ctx, "golden_off", "patched, flag off", r.patched, r.patch.Flag.Off)
 	if err != nil || failed != "" {
 		return failed, err
 	}
@@ -146,8 +184,8 @@ func (r *proofRun) golden(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-func (r *proofRun) replayGolden(ctx context.Context, name, build string, env map[string]string) (string, *replay.Run, error) {
-	launcher, err := r.patched.Launcher(r.service, env)
+func (r *proofRun) replayGolden(ctx context.Context, name, build string, variant Variant, env map[string]string) (string, *replay.Run, error) {
+	launcher, err := variant.Launcher(r.service, env)
 	if err != nil {
 		return "", nil, fmt.Errorf("starting %s: %w", r.service, err)
 	}
@@ -169,15 +207,15 @@ func (r *proofRun) incident(ctx context.Context) (string, error) {
 	if r.b.plan == nil || !r.out.Reproduced {
 		return "", nil
 	}
-	failed, err := r.replayIncident(ctx, "incident_on", r.patchedName(), r.on(), replay.Green)
+	failed, err := r.replayIncident(ctx, "incident_on", r.patchedName(), r.inForce, r.on(), replay.Green)
 	if err != nil || failed != "" || r.patch.Flag == nil {
 		return failed, err
 	}
-	return r.replayIncident(ctx, "incident_off", "patched, flag off", r.patch.Flag.Off, replay.Red)
+	return r.replayIncident(ctx, "incident_off", "patched, flag off", r.patched, r.patch.Flag.Off, replay.Red)
 }
 
-func (r *proofRun) replayIncident(ctx context.Context, name, build string, env map[string]string, want replay.Outcome) (string, error) {
-	launcher, err := r.patched.Launcher(r.service, env)
+func (r *proofRun) replayIncident(ctx context.Context, name, build string, variant Variant, env map[string]string, want replay.Outcome) (string, error) {
+	launcher, err := variant.Launcher(r.service, env)
 	if err != nil {
 		return "", fmt.Errorf("starting %s: %w", r.service, err)
 	}

@@ -60,7 +60,7 @@ func newRoot(io stdio) *cobra.Command {
 	})
 	root.AddCommand(
 		demoCommand(io), runCommand(io), localizeCommand(io), indexCommand(io), policyCommand(io),
-		replayCommand(io), verifyCommand(io), explainCommand(io), keygenCommand(io),
+		replayCommand(io), recordCommand(io), goldenCommand(io), verifyCommand(io), explainCommand(io), keygenCommand(io),
 		doctorCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
 	)
 	return root
