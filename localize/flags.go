@@ -32,7 +32,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		if lag < -a.onsetSlack() {
 			continue
 		}
-		odds += 1.5 - math.Log(1+max(lag.Minutes(), 0)/1.5)
+		odds += 2.2 - math.Log(1+max(lag.Minutes(), 0))
 		if f.Service != "" {
 			if p := posterior[f.Service]; p > 0 {
 				odds += -0.7 + 1.7*math.Sqrt(p)

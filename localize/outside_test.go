@@ -93,11 +93,11 @@ func TestACallerThatLostPatienceIsNotItsPeersFault(t *testing.T) {
 	}
 }
 
-func TestAFlagWithoutSpansNeedsAFittingName(t *testing.T) {
+func TestAFlagWithoutSpansNeedsAFittingNameOrTheVeryMoment(t *testing.T) {
 	ev := nilScenario()
 	ev.Changes = nil
 	ev.Deploys = nil
-	ev.Flags = []FlagChange{{Time: base.Add(4 * time.Second), Flag: "new_footer_colour", Service: "ledger", Change: "on"}}
+	ev.Flags = []FlagChange{{Time: base.Add(-3 * time.Minute), Flag: "new_footer_colour", Service: "ledger", Change: "on"}}
 	if r := Rank(incident.Incident{}, ev, Options{}); r.Cause == CauseFlag {
 		t.Errorf("a flag about something else is blamed:\n%s", says(r))
 	}
@@ -105,7 +105,15 @@ func TestAFlagWithoutSpansNeedsAFittingName(t *testing.T) {
 	if r := Rank(incident.Incident{}, ev, Options{}); r.Cause != CauseFlag {
 		t.Errorf("a flag that fits is not blamed:\n%s", says(r))
 	}
-	ev.Flags[0].Time = base.Add(time.Minute)
+	ev.Flags[0].Flag, ev.Flags[0].Time = "opaque", base.Add(4*time.Second)
+	if r := Rank(incident.Incident{}, ev, Options{}); r.Cause != CauseFlag {
+		t.Errorf("a flag of the failing service that changed a second before is not blamed:\n%s", says(r))
+	}
+	ev.Flags[0].Service = "edge"
+	if r := Rank(incident.Incident{}, ev, Options{}); r.Cause == CauseFlag {
+		t.Errorf("a flag of another service is blamed:\n%s", says(r))
+	}
+	ev.Flags[0].Service, ev.Flags[0].Time = "ledger", base.Add(time.Minute)
 	if r := Rank(incident.Incident{}, ev, Options{}); r.Cause == CauseFlag {
 		t.Errorf("a flag that changed afterwards is blamed:\n%s", says(r))
 	}
