@@ -75,6 +75,16 @@ func isStopWord(w string) bool {
 	return false
 }
 
+// sortedWords lists the words of a bag in a fixed order, on which sums depend.
+func sortedWords(b map[string]float64) []string {
+	out := make([]string, 0, len(b))
+	for w := range b {
+		out = append(out, w)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // conceptWeights says how strongly each concept shows in a bag, 0..1, looking for the words
 // that pick chooses.
 func conceptWeights(b bag, pick func(*concept) []string) map[string]float64 {

@@ -97,11 +97,11 @@ func (d *diffFacts) compare() {
 	d.onlyLogs = logs > 0 && d.callsLost <= logs && d.callsGained <= 2*logs && d.guardsLost == 0 && len(d.values) == 0 &&
 		logs >= 0.5*float64(len(d.removed)) && len(d.added) <= 12
 	// Words that are on both sides in equal number merely moved.
-	for t, n := range lost {
-		d.weigh(t, n-gained[t])
+	for _, t := range sortedWords(lost) {
+		d.weigh(t, lost[t]-gained[t])
 	}
-	for t, n := range gained {
-		d.weigh(t, n-lost[t])
+	for _, t := range sortedWords(gained) {
+		d.weigh(t, gained[t]-lost[t])
 	}
 	for _, v := range d.values {
 		for _, w := range v.words {

@@ -44,7 +44,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		words := bag{}
 		words.addWords(f.Flag, 1)
 		overlap := 0.0
-		for w := range words {
+		for _, w := range sortedWords(words) {
 			overlap += symptoms[w]
 		}
 		switch {

@@ -57,13 +57,14 @@ func (a *analysis) findLatency() {
 	healthy, _ := pathShares(a.base, func(t int) bool { return true })
 	total := 0.0
 	byOp := map[int32]*excess{}
-	for root, s := range slow {
-		h := healthy[root]
+	// Sums of floating-point numbers depend on their order, so it is fixed.
+	for _, root := range sortedOps(slow) {
+		s, h := slow[root], healthy[root]
 		if h == nil {
 			continue
 		}
-		for op, cur := range s {
-			base := h[op]
+		for _, op := range sortedOps(s) {
+			cur, base := s[op], h[op]
 			added := (cur - base) * counts[root]
 			if added <= 0 {
 				continue
