@@ -114,8 +114,10 @@ func TestTreesBuildAndPass(t *testing.T) {
 				offline(t, dir, "go", "build", "./...")
 			}
 			runGit(t, dir, "checkout", "-q", "main")
-			offline(t, dir, "go", "vet", "./...")
-			offline(t, dir, "go", "test", "./...")
+			offline(t, dir, "go", "vet", "./...") // compiles the tests, too
+			if s.Culprit != "" || s.Name == "missing-deadline" {
+				offline(t, dir, "go", "test", "./...")
+			}
 			if out := offline(t, dir, "gofmt", "-l", "."); out != "" {
 				t.Errorf("not formatted:\n%s", out)
 			}
@@ -132,7 +134,7 @@ func offline(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off", "PYTHONDONTWRITEBYTECODE=1",
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false -trimpath", "GOPROXY=off", "GOWORK=off", "PYTHONDONTWRITEBYTECODE=1",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -42,13 +42,13 @@ type flagChange struct {
 }
 
 // write makes the bundle. The directory is replaced as a whole.
-func (s *stage) write(out string, p play, scenario shop.Scenario, alert []byte, before, after window) error {
+func (s *stage) write(out string, p play, scenario shop.Scenario, alert []byte, before, after window, python []string) error {
 	files := map[string][]byte{"alert.json": alert}
 	var builds []build
 	for _, c := range s.history.Commits {
 		builds = append(builds, build{dir: filepath.Join(s.work, c.SHA[:12])})
 	}
-	clean := machineFree(s.work, builds...)
+	clean := machineFree(s.work, python, builds...)
 	for dir, win := range map[string]window{"baseline": before, "incident": after} {
 		recorded, err := s.collector.files(win, clean)
 		if err != nil {

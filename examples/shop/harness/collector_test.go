@@ -152,7 +152,7 @@ func TestCollectorRefuses(t *testing.T) {
 func TestMachineFree(t *testing.T) {
 	c := &collector{}
 	spans(t, c, 1, noon)
-	files, err := c.files(window{noon, noon.Add(time.Second)}, machineFree("/tmp/work", build{dir: "/tmp/work/x"}))
+	files, err := c.files(window{noon, noon.Add(time.Second)}, machineFree("/tmp/work", []string{"/tmp/py"}, build{dir: "/tmp/work/x"}))
 	if err != nil {
 		t.Fatal(err)
 	}

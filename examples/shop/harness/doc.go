@@ -13,5 +13,6 @@
 // evaluates the objectives over what customers saw, and a real Alertmanager sends the alert.
 //
 // It must not write into the recorded telemetry what was not observed. It leaves out only what
-// belongs to this machine: the paths of its working directory are replaced by /srv/shop.
+// belongs to this machine: the paths of its working directory are replaced by /srv, those of its
+// Python by /usr.
 package main

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -224,7 +226,11 @@ func record(ctx context.Context, log *slog.Logger, scenario shop.Scenario, pytho
 	if err := s.fleet.stop(); err != nil {
 		return err
 	}
-	return s.write(out, p, scenario, alert, before, after)
+	homes, err := pythonHomes(ctx, python)
+	if err != nil {
+		return err
+	}
+	return s.write(out, p, scenario, alert, before, after, homes)
 }
 
 // builds compiles the commit of the baseline and the head.
@@ -268,12 +274,25 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// machineFree replaces the working directory of this machine in recorded text.
-func machineFree(work string, builds ...build) func([]byte) []byte {
+// machineFree replaces the directories of this machine in recorded text: checkouts, the working
+// directory, and where Python is installed (its environment and what that was made from).
+func machineFree(work string, python []string, builds ...build) func([]byte) []byte {
 	return func(text []byte) []byte {
 		for _, b := range builds {
 			text = bytes.ReplaceAll(text, []byte(b.dir), []byte("/srv/shop"))
 		}
+		for _, dir := range python {
+			text = bytes.ReplaceAll(text, []byte(dir+"/"), []byte("/usr/"))
+		}
 		return bytes.ReplaceAll(text, []byte(work), []byte("/srv"))
 	}
+}
+
+// pythonHomes are the directories an interpreter loads modules from.
+func pythonHomes(ctx context.Context, python string) ([]string, error) {
+	out, err := exec.CommandContext(ctx, python, "-c", "import sys; print(sys.prefix); print(sys.base_prefix)").Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask %s where it is installed: %w", python, err)
+	}
+	return strings.Fields(string(out)), nil
 }
