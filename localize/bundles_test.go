@@ -69,12 +69,19 @@ func TestRecordedIncidents(t *testing.T) {
 				}
 				return
 			}
-			if len(r.Suspects) == 0 || want.Service != "" && r.Suspects[0].Service != want.Service {
+			// A cause outside the system is named as the peer of the call that meets it.
+			if len(r.Suspects) == 0 || want.Service != "" && r.Suspects[0].Service != want.Service && r.Suspects[0].Peer != want.Service {
 				t.Fatalf("suspects %s, want %s first", names(r), want.Service)
+			}
+			if want.Kind == "external" && (r.Cause != localize.CauseExternal || r.Decision != localize.Abstain) {
+				t.Errorf("%s, cause %s, for a cause outside the system", r.Decision, r.Cause)
 			}
 			blamed := "none"
 			if len(r.Changes) > 0 {
 				blamed = r.Changes[0].SHA
+			}
+			if r.Cause == localize.CauseFlag {
+				return // the flag is what is blamed
 			}
 			if want.Kind == "change" && blamed != want.Commit {
 				t.Errorf("blames %s, want %s", blamed, want.Commit)

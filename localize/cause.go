@@ -44,7 +44,8 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 	}
 	switch {
 	case flag != nil && flag.odds >= blameOdds && (best == nil || flag.odds >= best.odds):
-		a.judged = nil
+		// Changes that fit stay listed: one of them may be what turned the flag, or what it let loose.
+		a.favourFlag(flag.flag.Flag)
 		return verdict{cause: CauseFlag, why: []string{flag.text}}
 	case best != nil && best.odds >= blameOdds:
 		cause := CauseCode

@@ -54,7 +54,12 @@ func (a *analysis) findChanges(suspects []ranked) {
 		j.judgeFit(symptoms, symptomConcepts, rarity)
 		a.judged = append(a.judged, j)
 	}
-	slices.SortStableFunc(a.judged, func(x, y judgedChange) int {
+	sortJudged(a.judged)
+}
+
+// sortJudged orders changes by the case against them, strongest first.
+func sortJudged(judged []judgedChange) {
+	slices.SortStableFunc(judged, func(x, y judgedChange) int {
 		if x.odds != y.odds {
 			return int(math.Copysign(1, y.odds-x.odds))
 		}
@@ -72,13 +77,22 @@ func (j *judgedChange) add(signal, text string, value, weight float64) {
 func (a *analysis) judgeTime(j *judgedChange) {
 	c := j.change
 	j.live = c.Time
+	names := map[string]bool{}
 	for _, d := range a.ev.Deploys {
-		if sameCommit(d.SHA, c.SHA) {
+		if !sameCommit(d.SHA, c.SHA) {
+			continue
+		}
+		if !j.exact {
 			j.live, j.shipped, j.exact = d.Time, true, true
-			if j.service == "" {
-				j.service = d.Service
-			}
-			break
+		}
+		names[d.Service] = true
+	}
+	// A hash that was rolled out to several services is the head of a shared repository, not
+	// the reason of a deployment.
+	head := len(names) > 1
+	if j.exact && !head && j.service == "" {
+		for n := range names {
+			j.service = n
 		}
 	}
 	if !j.exact {
@@ -109,7 +123,7 @@ func (a *analysis) judgeTime(j *judgedChange) {
 	}
 	if len(a.ev.Deploys) > 0 {
 		switch {
-		case j.exact:
+		case j.exact && !head:
 			j.add("change_deployed", "a deployment names this commit", 1, 0.8)
 		case !j.shipped:
 			j.add("change_deployed", "no deployment is known to carry it", 0, -0.5)

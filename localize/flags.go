@@ -3,6 +3,8 @@ package localize
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/remediator/remediator/telemetry"
@@ -110,4 +112,19 @@ func (a *analysis) flagAgreement(flag string) float64 {
 		}
 	}
 	return best
+}
+
+// favourFlag strengthens the case against changes that set the blamed flag itself.
+func (a *analysis) favourFlag(name string) {
+	if len(name) < 3 {
+		return
+	}
+	for i := range a.judged {
+		j := &a.judged[i]
+		if j.facts.class != pathInert && slices.ContainsFunc(j.change.Files, func(f ChangedFile) bool { return strings.Contains(f.Patch, name) }) && len(j.facts.values) > 0 {
+			// When it went live is told by the flag's own change; the commit's date says nothing.
+			j.add("change_flag", fmt.Sprintf("it sets a value at the flag %s, which is blamed", name), 1, 5)
+		}
+	}
+	sortJudged(a.judged)
 }

@@ -22,9 +22,7 @@ func (a *analysis) hintsOf(c *serviceCase, op *opCase) []Hint {
 			weight = 0.45
 		}
 		o := &a.ops.list[id]
-		for _, h := range spanHints(o.sample, weight) {
-			hints = append(hints, h)
-		}
+		hints = append(hints, spanHints(o.sample, weight)...)
 	}
 	if len(ids) > 0 {
 		hints = append(hints, a.codeHints(ids[0])...)

@@ -87,7 +87,6 @@ func (a *analysis) findLatency() {
 	if total == 0 || traces == 0 {
 		return
 	}
-	a.addedSeconds = total / traces
 	list := make([]*excess, 0, len(byOp))
 	for _, e := range byOp {
 		list = append(list, e)
@@ -111,7 +110,7 @@ func (a *analysis) findLatency() {
 			peer = op.peer
 			if callee := a.callee(e.op); callee != "" {
 				// Time between the caller's and the callee's view of a call: see network.go.
-				service, what = a.slowerEnd(op.service, callee), fmt.Sprintf("time between %s and %s", op.service, callee)
+				service, what = a.slowerEnd(e.op, callee), fmt.Sprintf("time between %s and %s", op.service, callee)
 				peer = callee
 			} else {
 				what = "waiting for " + nonEmpty(op.peer, "the callee")

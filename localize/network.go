@@ -117,13 +117,18 @@ func (a *analysis) gapEvidence(shifts []gapShift) float64 {
 	return best
 }
 
-// slowerEnd picks the end of an edge that explains its slowness better; the callee when both
-// explain it equally.
-func (a *analysis) slowerEnd(from, to string) string {
-	if a.networkFit[from] > a.networkFit[to] {
+// slowerEnd picks the end of a slow call's edge that explains its slowness better. Where the
+// network tells neither, it is the callee; but a caller that waits without bound for a callee
+// whose own spans are quick is where it can be mended.
+func (a *analysis) slowerEnd(op int32, callee string) string {
+	from := a.ops.list[op].service
+	switch f, t := a.networkFit[from], a.networkFit[callee]; {
+	case f > t:
+		return from
+	case f == t && a.unbounded[op]:
 		return from
 	}
-	return to
+	return callee
 }
 
 func compareStrings(a, b string) int {

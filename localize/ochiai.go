@@ -70,7 +70,7 @@ func (a *analysis) findOchiai() {
 		op := &a.ops.list[id]
 		service := op.service
 		if c := a.callee(id); c != "" {
-			service = a.slowerEnd(op.service, c)
+			service = a.slowerEnd(id, c)
 		}
 		a.board.addOp(service, op.name, op.peer, id, Reason{Signal: "ochiai",
 			Text: fmt.Sprintf("%s was abnormal in %.0f of %.0f bad traces and in %.0f good ones (Ochiai %.2f)",

@@ -203,3 +203,17 @@ func TestGaveUp(t *testing.T) {
 		t.Error("a refused connection is no timeout")
 	}
 }
+
+func TestTheCommitThatSetsABlamedFlagIsNamed(t *testing.T) {
+	ev := nilScenario()
+	ev.Deploys = nil
+	ev.Flags = []FlagChange{{Time: base.Add(4 * time.Second), Flag: "double-entry", Service: "ledger", Change: "on"}}
+	ev.Changes = []Change{
+		{SHA: shaMoved, Time: base.Add(-time.Hour), Message: "flags: dark footer", Files: []ChangedFile{{Path: "flags.json", Patch: "@@ @@\n \"footer\": {\n-  \"default\": \"off\"\n+  \"default\": \"on\"\n }\n"}}},
+		{SHA: shaGuilty, Time: base.Add(-20 * time.Hour), Message: "flags: for everybody", Files: []ChangedFile{{Path: "flags.json", Patch: "@@ @@\n \"double-entry\": {\n-  \"default\": \"off\"\n+  \"default\": \"on\"\n }\n"}}},
+	}
+	r := Rank(incident.Incident{}, ev, Options{})
+	if r.Cause != CauseFlag || len(r.Changes) != 1 || r.Changes[0].SHA != shaGuilty {
+		t.Errorf("%s", says(r))
+	}
+}

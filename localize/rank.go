@@ -27,25 +27,25 @@ type analysis struct {
 	graph, graphBase *traffic
 	callees          map[int32]string
 
-	raised       []raisedEvent
-	shifts       []metricShift
-	divergence   float64 // z score of broken event orders
-	breakTimes   []int64
-	failures     float64 // failing traces
-	addedSeconds float64
-	networkFit   map[string]float64
-	blamedOps    map[int32]float64
-	peerFailed   map[edgeKey]float64
-	peerSlowed   map[edgeKey]float64
-	handling     map[edgeKey]float64
-	judged       []judgedChange
+	raised     []raisedEvent
+	shifts     []metricShift
+	divergence float64 // z score of broken event orders
+	breakTimes []int64
+	failures   float64 // failing traces
+	networkFit map[string]float64
+	unbounded  map[int32]bool // outgoing operations that wait without bound
+	blamedOps  map[int32]float64
+	peerFailed map[edgeKey]float64
+	peerSlowed map[edgeKey]float64
+	handling   map[edgeKey]float64
+	judged     []judgedChange
 }
 
 // Rank finds what is to blame for an incident. It is pure and deterministic.
 func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a := &analysis{
 		ev: &ev, opt: opt.withDefaults(), ops: newOperations(), board: newBoard(opt.Without), callees: map[int32]string{},
-		networkFit: map[string]float64{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
+		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
 		handling: map[edgeKey]float64{},
 	}
 	a.base, a.cur = newWindow(&ev.Baseline, a.ops), newWindow(&ev.Incident, a.ops)
@@ -70,6 +70,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.graphBase, a.graph = observe(a.base, a.ops, names), observe(a.cur, a.ops, names)
 	a.findCallees()
 	a.findNetwork()
+	a.findUnbounded()
 	a.findErrors()
 	a.findLatency()
 	a.findOchiai()
@@ -77,7 +78,6 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findMetrics()
 	a.findPools()
 	a.findRetries()
-	a.findUnbounded()
 	a.findRepeated()
 	a.findExceptions()
 	a.findPlain()

@@ -37,17 +37,6 @@ func mad(v []float64) float64 {
 	return 1.4826 * median(dev)
 }
 
-func mean(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	sum := 0.0
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
 // cliff is Cliff's delta (Cliff, Dominance Statistics, 1993): how much more often a value of
 // a is above one of b than below, -1..1.
 func cliff(a, b []float64) float64 {

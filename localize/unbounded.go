@@ -41,6 +41,7 @@ func (a *analysis) findUnbounded() {
 		if slow < 3 || a.callees[id] != "" && a.explainedBelow(id) {
 			continue
 		}
+		a.unbounded[id] = true
 		op := &a.ops.list[id]
 		ratio := slow / float64(len(cur[id]))
 		text := fmt.Sprintf("%s of the calls of %s last longer than %s, up to %s; the healthy 99th percentile is %s",

@@ -80,7 +80,6 @@ type treeBuilder struct {
 	firsts  []int32
 	kids    []int
 	orders  []int
-	roots   []int
 }
 
 func newTreeBuilder(n int) *treeBuilder {
