@@ -1,16 +1,11 @@
 package replay
 
 import (
-	"math"
 	"slices"
 	"sort"
 	"sync"
 	"time"
 )
-
-// edgeSlack bounds how far a stretch of failures is extended towards the nearest call of the
-// other kind: what lies between two calls is not known, and calls may be far apart.
-const edgeSlack = 250 * time.Millisecond
 
 // routeModel is how one route of a dependency behaved.
 type routeModel struct {
@@ -26,19 +21,6 @@ type routeModel struct {
 	flying   int
 	owed     map[int]float64 // failures owed per stretch, for exact ratios
 	used     []bool          // recorded calls already given as likeness
-}
-
-// stretch is a time in which calls failed with one probability.
-type stretch struct {
-	from, to time.Duration // [from, to)
-	failures float64       // ratio
-	calls    int
-}
-
-// rateLimit says that calls fail once more than Max arrived within Window before them.
-type rateLimit struct {
-	window time.Duration
-	max    int // 0: no limit
 }
 
 func (c *RecordedCall) failed() bool {
@@ -76,195 +58,6 @@ func inferModel(calls []RecordedCall) *routeModel {
 		m.busy = busy
 	}
 	return m
-}
-
-// cutStretches finds the times of constant failure probability: optimal partitioning (Jackson et al. 2005) of the
-// calls in order of time with the Bernoulli likelihood as cost. The penalty is that of BIC for a moment of failure:
-// one position and one rate per two cuts, that is half the logarithm of the number of calls per cut. Exact, quadratic, hence on
-// at most 2,000 calls; more are cut in blocks of that size. A single failure is no stretch: of how long it
-// would have gone on nothing is known.
-func cutStretches(calls []RecordedCall) []stretch {
-	const block = 2000
-	var bounds []int // first call of each stretch
-	for from := 0; from < len(calls); from += block {
-		part := calls[from:min(len(calls), from+block)]
-		for _, b := range partition(part) {
-			bounds = append(bounds, from+b)
-		}
-	}
-	bounds = withoutSingles(calls, bounds)
-	var out []stretch
-	for i, first := range bounds {
-		last := len(calls)
-		if i+1 < len(bounds) {
-			last = bounds[i+1]
-		}
-		failed := 0
-		for _, c := range calls[first:last] {
-			if c.failed() {
-				failed++
-			}
-		}
-		out = append(out, stretch{from: calls[first].Offset, to: calls[last-1].Offset, failures: float64(failed) / float64(last-first), calls: last - first})
-	}
-	// The border between two stretches lies half way between their calls; that of a failing
-	// stretch at most edgeSlack away from its own.
-	for i := 0; i+1 < len(out); i++ {
-		a, b := &out[i], &out[i+1]
-		gap := b.from - a.to
-		border := a.to + gap/2
-		if a.failures > b.failures {
-			border = min(border, a.to+edgeSlack)
-		} else {
-			border = max(border, b.from-edgeSlack)
-		}
-		a.to, b.from = border, border
-	}
-	return out
-}
-
-// withoutSingles joins a failing stretch of one call with what is around it.
-func withoutSingles(calls []RecordedCall, bounds []int) []int {
-	var out []int
-	for i, first := range bounds {
-		last := len(calls)
-		if i+1 < len(bounds) {
-			last = bounds[i+1]
-		}
-		if last-first == 1 && calls[first].failed() && i+1 < len(bounds) && len(out) > 0 {
-			continue // joined with the stretch before ...
-		}
-		if i > 0 && first-bounds[i-1] == 1 && calls[first-1].failed() && len(out) > 0 && out[len(out)-1] != bounds[i-1] {
-			continue // ... and so is the one after it
-		}
-		out = append(out, first)
-	}
-	return out
-}
-
-func partition(calls []RecordedCall) []int {
-	n := len(calls)
-	failures := make([]int, n+1) // prefix sums
-	for i, c := range calls {
-		failures[i+1] = failures[i]
-		if c.failed() {
-			failures[i+1]++
-		}
-	}
-	cost := func(i, j int) float64 { // negative log likelihood of calls i..j-1
-		k, m := float64(failures[j]-failures[i]), float64(j-i)
-		if k == 0 || k == m {
-			return 0
-		}
-		p := k / m
-		return -(k*math.Log(p) + (m-k)*math.Log(1-p))
-	}
-	penalty := math.Log(float64(max(n, 2))) / 2
-	best := make([]float64, n+1)
-	from := make([]int, n+1)
-	best[0] = -penalty
-	for j := 1; j <= n; j++ {
-		best[j] = math.Inf(1)
-		for i := range j {
-			if c := best[i] + cost(i, j) + penalty; c < best[j] {
-				best[j], from[j] = c, i
-			}
-		}
-	}
-	var bounds []int
-	for j := n; j > 0; j = from[j] {
-		bounds = append(bounds, from[j])
-	}
-	slices.Reverse(bounds)
-	return bounds
-}
-
-// Separation that a limit has to show before it is believed: enough failures, and nearly all calls on the
-// right side of one threshold. A dependency that sheds for a while fails at any rate, so the
-// first failure of every run must be on the right side too; that is what tells cause from effect, since retries raise the rate
-// during any outage.
-const (
-	minLimitFailures = 5
-	minSeparation    = 0.97
-)
-
-// rateWindows are the windows over which common limiters count.
-var rateWindows = []time.Duration{100 * time.Millisecond, time.Second, 5 * time.Second}
-
-// inferRate looks for a number of arrivals in a window before a call that separates failures from
-// successes.
-func inferRate(calls []RecordedCall) (rateLimit, bool) {
-	for _, window := range rateWindows {
-		counts := make([]int, len(calls))
-		first := 0
-		for i, c := range calls {
-			for calls[first].Offset < c.Offset-window {
-				first++
-			}
-			counts[i] = i - first + 1
-		}
-		if limit, ok := separate(calls, counts); ok {
-			return rateLimit{window: window, max: limit}, true
-		}
-	}
-	return rateLimit{}, false
-}
-
-// inferConcurrency looks for a number of calls under way that separates failures from successes.
-func inferConcurrency(calls []RecordedCall) (int, bool) {
-	counts := make([]int, len(calls))
-	var ends []time.Duration
-	for i, c := range calls {
-		ends = slices.DeleteFunc(ends, func(end time.Duration) bool { return end <= c.Offset })
-		counts[i] = len(ends) + 1
-		if !c.failed() || c.TimedOut {
-			ends = append(ends, c.Offset+c.Latency)
-		}
-	}
-	limit, ok := separate(calls, counts)
-	return limit, ok && limit > 0
-}
-
-// separate finds the largest count that still succeeds, if counts separate failures from successes.
-func separate(calls []RecordedCall, counts []int) (int, bool) {
-	var good, bad []int
-	onset := 0 // least count of a failure that follows a success
-	for i, c := range calls {
-		if !c.failed() {
-			good = append(good, counts[i])
-			continue
-		}
-		if c.TimedOut || c.Error != "" {
-			return 0, false // a limiter answers
-		}
-		bad = append(bad, counts[i])
-		if i == 0 || !calls[i-1].failed() {
-			if onset == 0 || counts[i] < onset {
-				onset = counts[i]
-			}
-		}
-	}
-	if len(bad) < minLimitFailures || len(good) < minLimitFailures {
-		return 0, false
-	}
-	sort.Ints(good)
-	// The highest count that succeeded, leaving out the odd one that slipped through.
-	limit := good[int(float64(len(good)-1)*minSeparation)]
-	if onset <= limit {
-		return 0, false
-	}
-	right := 0
-	for _, n := range good {
-		if n <= limit {
-			right++
-		}
-	}
-	for _, n := range bad {
-		if n > limit {
-			right++
-		}
-	}
-	return limit, float64(right) >= minSeparation*float64(len(good)+len(bad))
 }
 
 // fate is what the model says about one call.

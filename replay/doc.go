@@ -10,9 +10,9 @@
 //   - receiver.go collects the spans a service exports, tree.go folds them into
 //     classes of spans without ids.
 //   - recorder.go makes golden sets: it sits in front of a service and of each of its dependencies, and finds
-//     out by repetition (noise_find.go) which values mean nothing.
+//     out by repetition (noise_find.go, noise_pattern.go) which values mean nothing.
 //   - compare.go and its siblings find the Differences between a Case and what was Observed.
-//   - behaviour.go concludes from recorded calls how a dependency behaved in time;
+//   - behaviour.go, stretches.go and limits.go conclude from recorded calls how a dependency behaved in time;
 //     standin.go plays it.
 //   - equivalent.go compares what two builds did.
 //   - driver.go sends requests, golden_run.go and incident_run.go drive whole replays, plan.go
