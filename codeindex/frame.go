@@ -14,6 +14,7 @@ func (x *Index) frameHits(q *Query) []hit {
 	if q.File == "" {
 		return x.functionHits(namespace, function)
 	}
+	base := path.Base(strings.ReplaceAll(q.File, "\\", "/"))
 	files, share := x.filesLike(q.File, namespace)
 	if len(files) == 0 {
 		if function == "" {
@@ -33,15 +34,15 @@ func (x *Index) frameHits(q *Query) []hit {
 		if q.Line > 0 {
 			at = enclosing(f, int32(q.Line))
 		}
-		base := 0.75 + 0.22*share
+		sure := 0.75 + 0.22*share
 		switch {
 		case function == "" && q.Line > 0:
-			out = append(out, hit{ref{i, at}, int32(q.Line), base, fmt.Sprintf("stack frame %s:%d", path.Base(q.File), q.Line)})
+			out = append(out, hit{ref{i, at}, int32(q.Line), sure, fmt.Sprintf("stack frame %s:%d", base, q.Line)})
 		case function == "":
-			out = append(out, hit{ref{i, facts.None}, 1, 0.4 * base, "file of the frame"})
+			out = append(out, hit{ref{i, facts.None}, 1, 0.4 * sure, "file of the frame"})
 		case at != facts.None && lastName(f.Symbols[at].Name) == function,
 			at != facts.None && (anonymous(function) || f.Symbols[at].Kind == facts.Closure):
-			out = append(out, hit{ref{i, at}, int32(q.Line), base + 0.02, fmt.Sprintf("stack frame %s at %s:%d", function, path.Base(q.File), q.Line)})
+			out = append(out, hit{ref{i, at}, int32(q.Line), sure + 0.02, fmt.Sprintf("stack frame %s at %s:%d", function, base, q.Line)})
 		default:
 			// The line does not belong to the function: the deployed commit was another one.
 			found := false
@@ -50,16 +51,16 @@ func (x *Index) frameHits(q *Query) []hit {
 				if s.Kind.Callable() && lastName(s.Name) == function {
 					found = true
 					why := fmt.Sprintf("function %s of the frame's file", function)
-					score := 0.9 * base
+					score := 0.9 * sure
 					if q.Line > 0 {
 						why += fmt.Sprintf("; line %d is elsewhere by now", q.Line)
-						score = 0.8 * base
+						score = 0.8 * sure
 					}
 					out = append(out, hit{ref{i, int32(n)}, s.From, score, why})
 				}
 			}
 			if !found && q.Line > 0 && at != facts.None {
-				out = append(out, hit{ref{i, at}, int32(q.Line), 0.7 * base, fmt.Sprintf("line %d of the frame's file; no function %s there", q.Line, short(function))})
+				out = append(out, hit{ref{i, at}, int32(q.Line), 0.7 * sure, fmt.Sprintf("line %d of the frame's file; no function %s there", q.Line, short(function))})
 			}
 		}
 	}
@@ -76,10 +77,10 @@ func (x *Index) filesLike(name, namespace string) (files []int, share float64) {
 	name = strings.ReplaceAll(name, "\\", "/")
 	name = strings.TrimPrefix(name, "file://")
 	name = path.Clean(strings.TrimPrefix(name, "webpack:///"))
-	base := path.Base(name)
-	if strings.HasSuffix(base, ".pyc") {
-		base = strings.TrimSuffix(base, "c")
+	if strings.HasSuffix(name, ".pyc") {
+		name = strings.TrimSuffix(name, "c")
 	}
+	base := path.Base(name)
 	best := 0
 	for i, e := range x.entries {
 		if !strings.HasSuffix(e.path, base) || path.Base(e.path) != base {

@@ -103,6 +103,30 @@ func (x *Index) spanHits(name string) []hit {
 // maxLead bounds how much of a hostile text is compared.
 const maxLead = 4096
 
+// procedureHits finds what serves a remote procedure. Languages spell it differently: Lend in Go and
+// Python, lend in Java and JavaScript.
+func (x *Index) procedureHits(service, method string) []hit {
+	var out []hit
+	for _, name := range []string{method, strings.ToLower(method[:1]) + method[1:]} {
+		for _, h := range x.functionHits(service, name) {
+			h.score *= 0.9
+			h.reason = fmt.Sprintf("method %s of the remote service %s", name, service)
+			out = append(out, h)
+		}
+		if len(out) == 0 {
+			for _, h := range x.functionHits("", name) {
+				h.score *= 0.7
+				h.reason = fmt.Sprintf("method %s, as the remote procedure is called", name)
+				out = append(out, h)
+			}
+		}
+		if len(out) > 0 {
+			break
+		}
+	}
+	return out
+}
+
 // nameHits reads span names that are made of code: "shop.Payments/Charge" as gRPC does,
 // "OrderController.create" as agents do, "SELECT shop.orders" as database instrumentation does.
 func (x *Index) nameHits(name string) []hit {
@@ -110,20 +134,7 @@ func (x *Index) nameHits(name string) []hit {
 		if i := strings.LastIndexByte(service, '.'); i >= 0 {
 			service = service[i+1:]
 		}
-		var out []hit
-		for _, h := range x.functionHits(service, method) {
-			h.score *= 0.9
-			h.reason = fmt.Sprintf("method %s of the remote service %s", method, service)
-			out = append(out, h)
-		}
-		if len(out) == 0 {
-			for _, h := range x.functionHits("", method) {
-				h.score *= 0.7
-				h.reason = fmt.Sprintf("method %s, as the remote procedure is called", method)
-				out = append(out, h)
-			}
-		}
-		return out
+		return x.procedureHits(service, method)
 	}
 	if verb, rest, ok := strings.Cut(name, " "); ok && !strings.Contains(rest, " ") && isVerb(verb) {
 		table := rest[strings.LastIndexByte(rest, '.')+1:]

@@ -7,7 +7,8 @@ import (
 )
 
 // segments splits a route or a concrete path into its parts; parameters of every framework's
-// spelling become "{}": {id}, {id:[0-9]+}, :id, <int:id>, (?P<id>...), *, holes.
+// spelling become "{}": {id}, {id:[0-9]+}, :id, <int:id>, (?P<id>...), *, holes. One that takes the
+// rest of the path, however long, becomes "{*}": {rest...}, *path, **, <path:rest>, {rest:.*}.
 func segments(route string) []string {
 	if i := strings.Index(route, "://"); i >= 0 {
 		route = route[i+3:]
@@ -25,6 +26,8 @@ func segments(route string) []string {
 	for _, s := range splitRoute(route) {
 		switch {
 		case s == "" || s == "{$}":
+		case isRest(s):
+			out = append(out, rest)
 		case isParam(s):
 			out = append(out, "{}")
 		default:
@@ -58,9 +61,26 @@ func isParam(s string) bool {
 	return s[0] == ':' || s[0] == '*' || s[0] == '{' || s[0] == '<' || s[0] == '(' || strings.Contains(s, facts.Hole) || strings.Contains(s, "{")
 }
 
+// rest stands for any number of segments.
+const rest = "{*}"
+
+func isRest(s string) bool {
+	switch {
+	case s == "**", s == "(.*)", strings.HasPrefix(s, "{*"):
+		return true
+	case s[0] == '*':
+		return len(s) > 1 // a lone * is one segment to some and many to others
+	case s[0] == '{':
+		return strings.HasSuffix(s, "...}") || strings.HasSuffix(s, ":.*}") || strings.HasSuffix(s, ":.+}") || strings.HasSuffix(s, ":path}")
+	case s[0] == '<':
+		return strings.HasPrefix(s, "<path:")
+	}
+	return false
+}
+
 // dynamic says whether a concrete segment looks like a value: a number, an id.
 func dynamic(s string) bool {
-	if s == "{}" {
+	if s == "{}" || s == rest {
 		return true
 	}
 	digits := 0
@@ -93,6 +113,10 @@ func sameRoute(registered, seen string) (float64, string) {
 }
 
 func sameSegments(a, b []string) (float64, bool) {
+	if n := len(a) - 1; n >= 0 && a[n] == rest && len(b) >= n && !(len(b) == len(a) && b[n] == rest) {
+		score, ok := sameSegments(a[:n], b[:n])
+		return 0.8 * score, ok && n > 0
+	}
 	// A route of nothing but parameters says nothing about which one is meant.
 	if len(a) != len(b) || literals(a) == 0 && literals(b) > 0 {
 		return 0, false
@@ -117,7 +141,7 @@ func sameSegments(a, b []string) (float64, bool) {
 func literals(segments []string) int {
 	n := 0
 	for _, s := range segments {
-		if s != "{}" {
+		if s != "{}" && s != rest {
 			n++
 		}
 	}
@@ -137,6 +161,9 @@ func splitOperation(name string) (method, route string, ok bool) {
 		rest = strings.TrimSpace(rest)
 		if strings.HasPrefix(rest, "/") || strings.Contains(rest, "://") {
 			return m, rest, true
+		}
+		if strings.Contains(rest, "/") && !strings.ContainsAny(rest, " ") { // Django names routes so
+			return m, "/" + strings.TrimPrefix(rest, "^"), true
 		}
 	}
 	if strings.HasPrefix(name, "/") && !strings.Contains(name, " ") {

@@ -24,7 +24,8 @@ type collector struct {
 	binds   []bind
 	mounted []span              // stretches of lines whose routes have a prefix
 	made    map[string][]string // see makers
-	chained map[*call]*call     // see later
+	chained map[*call]*call     // see next
+	spanned map[*call]bool      // calls that are sites of spans
 	// texts are the texts bound to names, per function; facts.None holds those of the file.
 	texts map[binding]string
 	// statements holds the site of a statement by function and line, so that a text made of parts
@@ -43,6 +44,7 @@ type place struct{ fn, line int32 }
 type mark struct {
 	name   string
 	args   []value
+	call   *call // of a decorator with arguments
 	line   int32
 	symbol int32 // what it is put on
 	class  int32 // the class around that, facts.None if none

@@ -16,6 +16,10 @@ func formatted(x *call) (string, bool) {
 				return percent(a.text), true
 			}
 		}
+	case "URI.create", "URI", "URL", "HttpUrl.parse", "Uri.parse", "httpx.URL", "yarl.URL":
+		if a, ok := x.arg(0); ok && a.kind == textual {
+			return a.text, true
+		}
 	case "url.JoinPath", "path.Join", "urljoin", "urllib.parse.urljoin", "os.path.join":
 		var parts []string
 		for _, a := range x.args {

@@ -58,7 +58,7 @@ func (g *goFile) value(e ast.Expr) value {
 		v.kind, v.to = lambda, g.line(x.End())
 		g.walk(x.Body)
 	case *ast.CompositeLit:
-		v.kind = list
+		v.kind, v.text = list, goTypeName(x.Type)
 		if x.Type != nil {
 			g.walk(x.Type) // [len(a)]byte{}
 		}

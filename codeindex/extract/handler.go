@@ -15,10 +15,18 @@ func handlerOf(x *call, i int) value {
 		if !ok {
 			return h
 		}
-		if a.kind == lambda || a.kind == named || a.kind == called || a.kind == list && len(a.elems) > 0 {
+		if a.kind == lambda || a.kind == named || a.kind == called || a.kind == list && len(a.elems) > 0 || a.madeOf() != "" {
 			h = a
 		}
 	}
+}
+
+// madeOf is the type of a Go literal: &API{} and what is like it.
+func (v value) madeOf() string {
+	if v.kind == list || v.kind == object {
+		return v.text
+	}
+	return ""
 }
 
 func isName(v value) bool { return v.kind == named || v.kind == called || v.kind == lambda }
@@ -26,6 +34,9 @@ func isName(v value) bool { return v.kind == named || v.kind == called || v.kind
 // handlerName is how a handler is written: a name; the name inside of wrappers such as
 // http.HandlerFunc(h); or, for a function that makes a handler, both candidates.
 func handlerName(v value) string {
+	if t := v.madeOf(); t != "" {
+		return t + ".ServeHTTP"
+	}
 	switch v.kind {
 	case named:
 		return v.text
@@ -57,6 +68,23 @@ func handlerName(v value) string {
 	return ""
 }
 
+// servedBy is the handler's name; for a Go variable that holds an http.Handler made in this file, the
+// method that does the work as well.
+func (c *collector) servedBy(v value) string {
+	name := handlerName(v)
+	if c.file.Language != "go" || v.kind != named {
+		return name
+	}
+	for _, b := range c.binds {
+		if b.target == v.text {
+			if t := b.value.madeOf(); t != "" {
+				return name + "|" + t + ".ServeHTTP"
+			}
+		}
+	}
+	return name
+}
+
 func handlerLines(v value) (from, to int32) {
 	switch v.kind {
 	case lambda:
@@ -79,7 +107,7 @@ func handlerLines(v value) (from, to int32) {
 }
 
 func (c *collector) addRoute(x *call, method, path string, handler value) {
-	s := facts.Site{Kind: facts.Route, Text: path, Method: method, Handler: handlerName(handler), Line: x.line, Func: x.fn, Via: shorten(x.callee)}
+	s := facts.Site{Kind: facts.Route, Text: path, Method: method, Handler: c.servedBy(handler), Line: x.line, Func: x.fn, Via: shorten(x.callee)}
 	s.HandlerFrom, s.HandlerTo = handlerLines(handler)
 	if handler.kind == other && s.HandlerFrom == 0 {
 		return

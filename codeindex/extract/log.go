@@ -35,7 +35,7 @@ func (c *collector) logs(x *call) {
 	level := strings.ToLower(name)
 	formats := false
 	if !logLevels[level] {
-		for _, suffix := range []string{"context", "ctx", "depth", "ln", "f", "w"} {
+		for _, suffix := range []string{"context", "ctx", "depth", "ln", "f", "w", "s"} { // klog.InfoS
 			if base, ok := strings.CutSuffix(level, suffix); ok && logLevels[base] {
 				level = base
 				formats = suffix == "f"
@@ -73,7 +73,15 @@ func (c *collector) logs(x *call) {
 		c.site(facts.Site{Kind: facts.Log, Text: strings.TrimRight(t, "\n"), Line: a.line, Func: x.fn, Via: shorten(x.callee)})
 		return
 	}
-	if a, ok := x.key("message"); ok {
+	a, ok := x.key("message")
+	if first, is := x.arg(0); is && !ok { // logger.log({level: "info", message: "..."})
+		for _, key := range []string{"message", "msg"} {
+			if v, has := lookup(first.elems, key); has && first.kind == object && !ok {
+				a, ok = v, true
+			}
+		}
+	}
+	if ok {
 		if t, ok := a.template(); ok && static(t) != "" {
 			c.site(facts.Site{Kind: facts.Log, Text: t, Line: a.line, Func: x.fn, Via: shorten(x.callee)})
 		}

@@ -47,23 +47,26 @@ func (c *collector) outgoing(x *call) {
 		client = c.isClient(front(root.callee)) || c.isClient(root.callee)
 	}
 	var url string
+	told := false // a method stood before the address
 	for i := range x.args {
 		a, ok := x.arg(i)
 		if !ok {
 			break
 		}
 		if m := methodOf(a); m != "" && method == "" {
-			method = m
+			method, told = m, true
 			continue
 		}
 		t, ok := a.template()
-		if !ok {
+		if !ok || url != "" {
 			continue
+		}
+		if !client && i > 0 && !told {
+			continue // the default of a look-up: environ.get("URL", "http://localhost")
 		}
 		settled := c.settle(t, x.fn)
 		if isPath(settled) || client && a.kind == textual && strings.Contains(settled, "/") && !strings.ContainsAny(settled, " \n") {
 			url = settled
-			break
 		}
 	}
 	for _, key := range []string{"url", "uri", "path"} {
@@ -91,7 +94,7 @@ func (c *collector) outgoing(x *call) {
 		}
 	}
 	if method == "" {
-		method = chainMethod(x)
+		method = c.chainMethod(x)
 	}
 	if !client && (receiver == "" || static(url) == "" || static(url) == "/") {
 		return
@@ -132,8 +135,9 @@ func (c *collector) wrapped(x *call) {
 	}
 }
 
-// chainMethod finds the method in a chain: client.post().uri("/charge"), request.method(POST).
-func chainMethod(x *call) string {
+// chainMethod finds the method in a chain: client.post().uri("/charge"), request.method(POST), and
+// behind the address: newBuilder(uri).POST(body), new Request.Builder().url(u).post(body).
+func (c *collector) chainMethod(x *call) string {
 	for on := x.on; on != nil; on = on.on {
 		if m := strings.ToUpper(last(on.callee)); httpMethods[m] {
 			return m
@@ -141,6 +145,18 @@ func chainMethod(x *call) string {
 		if last(on.callee) == "method" {
 			if a, ok := on.arg(0); ok {
 				return methodOf(a)
+			}
+		}
+	}
+	if verb := strings.ToLower(last(x.callee)); verb == "newbuilder" || verb == "url" || verb == "uri" {
+		for y := c.next(x); y != nil; y = c.next(y) {
+			if m := strings.ToUpper(last(y.callee)); httpMethods[m] {
+				return m
+			}
+			if last(y.callee) == "method" {
+				if a, ok := y.arg(0); ok {
+					return methodOf(a)
+				}
 			}
 		}
 	}

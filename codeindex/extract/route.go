@@ -68,13 +68,14 @@ func (c *collector) route(x *call, prefixes map[string]string) {
 			return
 		}
 		pathAt, handlerAt = 1, 2
-	case verb && x.on != nil && last(x.on.callee) == "route":
-		// express: router.route("/x").get(h)
-		path, ok := x.on.literal(0)
+	case verb && chainRoute(x) != nil:
+		// express: router.route("/x").get(h).put(k)
+		r := chainRoute(x)
+		path, ok := r.literal(0)
 		if !ok {
 			return
 		}
-		c.addRoute(x, method, slashed(prefixes[front(x.on.callee)], c.settle(path, x.fn)), handlerOf(x, 0))
+		c.addRoute(x, method, slashed(prefixes[front(r.callee)], c.settle(path, x.fn)), handlerOf(x, 0))
 		return
 	case verb && c.registers(x):
 	case name == "route" && c.file.Language != "python" && len(x.args) == 1:
@@ -141,18 +142,26 @@ func (c *collector) route(x *call, prefixes map[string]string) {
 	c.addRoute(x, method, slashed(prefix, path), h)
 }
 
-// later finds the method that gorilla is told after the handler: HandleFunc(...).Methods("POST").
-func (c *collector) later(x *call) string {
+// next is the call on the result of x: in a.b(x).c(y), next of b is c.
+func (c *collector) next(x *call) *call {
 	if c.chained == nil {
 		c.chained = map[*call]*call{}
 		for _, y := range c.calls {
-			if y.on != nil && last(y.callee) == "Methods" {
+			if y.on != nil {
 				c.chained[y.on] = y
 			}
 		}
 	}
-	y, ok := c.chained[x]
-	if !ok {
+	return c.chained[x]
+}
+
+// later finds the method that gorilla is told after the handler: HandleFunc(...).Methods("POST").
+func (c *collector) later(x *call) string {
+	y := c.next(x)
+	for y != nil && last(y.callee) != "Methods" {
+		y = c.next(y)
+	}
+	if y == nil {
 		return ""
 	}
 	var methods []string
@@ -167,6 +176,15 @@ func (c *collector) later(x *call) string {
 func chainPath(x *call) *call {
 	for on := x.on; on != nil; on = on.on {
 		if n := last(on.callee); n == "Path" || n == "PathPrefix" {
+			return on
+		}
+	}
+	return nil
+}
+
+func chainRoute(x *call) *call {
+	for on := x.on; on != nil; on = on.on {
+		if last(on.callee) == "route" {
 			return on
 		}
 	}

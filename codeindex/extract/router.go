@@ -66,7 +66,7 @@ func (c *collector) registers(x *call) bool {
 		if a.key != "" {
 			continue
 		}
-		if a.kind == lambda || a.kind == named && a.text != "nil" && a.text != "null" || a.kind == called {
+		if a.kind == lambda || a.kind == list && len(a.elems) > 0 || a.kind == named && a.text != "nil" && a.text != "null" || a.kind == called {
 			handler = true
 		}
 	}

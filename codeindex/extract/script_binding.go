@@ -54,8 +54,13 @@ func (s *jsFile) declarator(n, whole treesitter.Node) {
 			s.file.Imports = append(s.file.Imports, facts.Import{Name: s.t.Text(name), Path: path})
 		} else {
 			for m := name + 1; m < s.t.End(name); m++ {
-				if s.t.Kind(m) == "shorthand_property_identifier_pattern" {
+				switch s.t.Kind(m) {
+				case "shorthand_property_identifier_pattern":
 					s.file.Imports = append(s.file.Imports, facts.Import{Name: s.t.Text(m), Path: path, Item: s.t.Text(m)})
+				case "pair_pattern": // const {router: users} = require("./users")
+					if local := s.t.Child(m, "value"); s.t.Kind(local) == "identifier" {
+						s.file.Imports = append(s.file.Imports, facts.Import{Name: s.t.Text(local), Path: path, Item: unquoteKey(s.t.Text(s.t.Child(m, "key")))})
+					}
 				}
 			}
 		}

@@ -89,7 +89,8 @@ func (s *jsFile) decorate(decorators []treesitter.Node, symbol, class int32) {
 		case named:
 			m.name = v.text
 		case called:
-			m.name, m.args = v.call.callee, v.call.args
+			m.name, m.args, m.call = v.call.callee, v.call.args, v.call
+			v.call.fn = symbol
 		default:
 			continue
 		}

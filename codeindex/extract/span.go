@@ -44,10 +44,10 @@ func (c *collector) spans(x *call) {
 		known = strings.Contains(receiver, "tracer") || strings.Contains(receiver, "span")
 	case name == "SetName" || name == "updateName" || name == "update_name":
 		known = strings.Contains(receiver, "span") || strings.HasSuffix(receiver, "sp")
-	case name == "StartSpan":
+	case name == "StartSpan" || name == "startSpan" || name == "start_span":
 		// Receivers differ: trace.StartSpan(ctx, name), tracer.StartSpan(name).
 		if a, ok := x.arg(0); ok && a.kind != textual && len(x.args) > 1 {
-			if b, ok := x.arg(1); ok && (b.kind == textual || b.kind == named) {
+			if b, ok := x.arg(1); ok && (b.kind == textual || b.kind == named && c.file.Language == "go") {
 				at = 1
 			}
 		}
@@ -89,6 +89,10 @@ func (c *collector) addSpan(x *call, text string) {
 	if text == facts.Hole {
 		return
 	}
+	if c.spanned == nil {
+		c.spanned = map[*call]bool{}
+	}
+	c.spanned[x] = true
 	s := facts.Site{Kind: facts.Span, Text: text, Line: x.line, Func: x.fn, Via: shorten(x.callee)}
 	if name := last(x.callee); name == "NewHandler" || name == "WithRouteTag" {
 		h, _ := x.arg(0)
@@ -150,7 +154,7 @@ func spanHelper(name string) bool {
 // spanMark recognises an annotation or decorator that wraps a function in a span.
 func (c *collector) spanMark(m mark) {
 	keys, ok := spanMarks[last(m.name)]
-	if !ok || keys == nil || m.symbol < 0 {
+	if !ok || keys == nil || m.symbol < 0 || c.spanned[m.call] {
 		return
 	}
 	if last(m.name) == "wrap" && !strings.Contains(strings.ToLower(m.name), "trac") {

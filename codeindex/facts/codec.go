@@ -7,7 +7,7 @@ import (
 
 // Version changes whenever the encoding or the meaning of a fact does; a cache of another version is
 // of no use.
-const Version = 1
+const Version = 2
 
 // ErrMalformed is returned for bytes that no Encode wrote.
 var ErrMalformed = errors.New("malformed facts: delete the index cache and build it again")
