@@ -49,6 +49,7 @@ func (r *run) finish(ctx context.Context) error {
 	}{
 		{"case.json", text}, {"pull-request.md", body}, {"report.html", page},
 		{"signing.pub", r.Key.Public().PEM()},
+		{"trusted_root.json", []byte(attest.EmptyTrustedRoot)},
 		{"allowed_signers", r.Key.Public().AllowedSigners(r.Settings.Committer)},
 	} {
 		if err := r.Artifacts.Put(f.name, f.data); err != nil {

@@ -109,10 +109,8 @@ func (v *prover) replayBase(ctx context.Context, service string, b *baseline) er
 	}
 	b.golden = &Replay{Name: "golden_base", Build: "base", Want: replay.Green, OK: golden.Outcome == replay.Green, Verdict: golden}
 	b.goldenAt = run
-	if !b.golden.OK {
-		b.decline = &Decline{Code: "base_golden_red",
-			Why:  fmt.Sprintf("the golden traces of %s are not green on the base build, before any change: %s", service, golden.Why),
-			Next: "look at the differences in the report; record the set again if they are wanted, or add a noise rule with its reason"}
+	if golden.Outcome == replay.Broken {
+		b.sets, b.noPlan = nil, fmt.Sprintf("%s could not be replayed: %s", service, golden.Why)
 		return nil
 	}
 	plan, err := v.p.planIncident(v.in, v.c, service)

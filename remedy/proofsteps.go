@@ -97,13 +97,7 @@ func (r *proofRun) tests(ctx context.Context) (string, error) {
 	if len(r.patch.Tests) == 0 {
 		return "", nil
 	}
-	var testsOnly []patch.FileEdit
-	for _, e := range r.patch.Files {
-		if e.Kind == patch.TestFile {
-			testsOnly = append(testsOnly, e)
-		}
-	}
-	before, err := r.p.Bench.Variant(ctx, r.patch.Option.ID+"-tests-only", r.c.Base.Commit, testsOnly)
+	before, err := r.p.Bench.Variant(ctx, r.patch.Option.ID+"-tests-only", r.c.Base.Commit, patch.Without(r.patch, patch.SourceFile, patch.FlagFile, patch.ConfigFile).Files)
 	if err != nil {
 		return "", fmt.Errorf("applying the tests of %s: %w", r.patch.Option.ID, err)
 	}
@@ -194,12 +188,34 @@ func (r *proofRun) replayGolden(ctx context.Context, name, build string, variant
 	if err != nil {
 		return "", nil, fmt.Errorf("golden replay: %w", err)
 	}
-	rp := Replay{Name: name, Build: build, Want: replay.Green, OK: v.Outcome == replay.Green, Verdict: v}
+	fresh := newDifferences(r.b.golden.Verdict, v)
+	rp := Replay{Name: name, Build: build, Want: replay.Green, OK: v.Outcome == replay.Green || v.Outcome == replay.Red && r.b.golden.Verdict.Outcome == replay.Red && len(fresh) == 0 && v.Dropped == 0, Verdict: v}
 	r.out.Replays = append(r.out.Replays, rp)
-	if !rp.OK {
+	switch {
+	case rp.OK:
+		return "", run, nil
+	case r.b.golden.OK || len(fresh) == 0:
 		return fmt.Sprintf("it changes recorded behaviour (%s): %s", build, v.Why), run, nil
 	}
-	return "", run, nil
+	d := fresh[0]
+	return fmt.Sprintf("it changes recorded behaviour (%s) beyond what the base build changes already: %s: %s %s %s, recorded %s, replayed %s", build, d.Case, d.Target, d.Pointer, d.Kind, d.Recorded, d.Replayed), run, nil
+}
+
+// newDifferences are those that the base does not show. A base may differ from what was recorded
+// when all was well: the commit that broke it may have changed what is seen. Such a base
+// speaks against no change, as long as the change adds nothing to it.
+func newDifferences(base, with replay.Verdict) []replay.Difference {
+	known := map[[4]string]bool{}
+	for _, d := range base.Differences {
+		known[[4]string{d.Case, d.Target, d.Pointer, d.Kind}] = true
+	}
+	var out []replay.Difference
+	for _, d := range with.Differences {
+		if !known[[4]string{d.Case, d.Target, d.Pointer, d.Kind}] {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // incident replays the breach: gone with the change in force, there as before with the flag off.
@@ -248,6 +264,9 @@ func (r *proofRun) conclude() {
 	default:
 		r.out.Proved = true
 		r.out.Why = "the incident is red on the base build and green on the " + r.patchedName() + " build"
+	}
+	if r.b.golden != nil && r.b.golden.Verdict.Outcome == replay.Red {
+		r.out.NotProved = append(r.out.NotProved, "the base build differs from the golden traces already ("+r.b.golden.Verdict.Why+"); the change adds no difference")
 	}
 	if len(r.b.sets) == 0 {
 		r.out.NotProved = append(r.out.NotProved, "no golden traces were replayed, so recorded behaviour may have changed unseen")

@@ -120,6 +120,10 @@ func newJudge(ctx context.Context, conf config.Config, tree fs.FS) (*policy.Engi
 			return nil, fmt.Errorf("policy.bundle: %w", err)
 		}
 		o.Bundle = sub
+		o.Protected = append(o.Protected, conf.Policy.Bundle)
+	}
+	for _, name := range conf.ServiceNames() {
+		o.Protected = append(o.Protected, conf.Services[name].Golden...)
 	}
 	return policy.New(ctx, o)
 }

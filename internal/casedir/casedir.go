@@ -31,12 +31,13 @@ const (
 	EvidenceFile    = "evidence.sigstore.json"
 	KeyFile         = "signing.pub"
 	SignersFile     = "allowed_signers"
+	RootFile        = "trusted_root.json" // lets cosign verify without the network
 	Repository      = "repository.git"
 	RepositorySums  = "repository.sha256" // of every file of the clone, as sha256sum writes it
 	work            = ".work"
 )
 
-var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, Repository, RepositorySums, work}
+var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, RootFile, Repository, RepositorySums, work}
 
 // Dir is an open case directory. It is locked until Close.
 type Dir struct {

@@ -117,7 +117,9 @@ func TestCheckRepositoryNoticesEveryChange(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T, string) {}, ""},
 		"byte":    {func(t *testing.T, dir string) { write(t, filepath.Join(dir, Repository, "refs/heads/x"), "bbb") }, "refs/heads/x was changed"},
-		"added":   {func(t *testing.T, dir string) { write(t, filepath.Join(dir, Repository, "hooks/post-checkout"), "evil") }, "hooks/post-checkout was added"},
+		"added": {func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, Repository, "hooks/post-checkout"), "evil")
+		}, "hooks/post-checkout was added"},
 		"removed": {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, Repository, "HEAD")) }, "HEAD is missing"},
 		"list":    {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, RepositorySums)) }, RepositorySums},
 	} {

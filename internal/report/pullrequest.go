@@ -236,7 +236,7 @@ func turnOff(w *bytes.Buffer, c *remedy.Case) {
 
 func verify(w *bytes.Buffer, c *remedy.Case) {
 	fmt.Fprint(w, "## How to verify\n\nThe evidence is signed and can be checked offline, in the directory of the case:\n\n")
-	fmt.Fprint(w, fenced("sh", "remediator verify --key signing.pub .\ncosign verify-blob-attestation --bundle evidence.sigstore.json --new-bundle-format --key signing.pub --insecure-ignore-tlog --type "+attest.PredicateType+" patch.diff"))
+	fmt.Fprint(w, fenced("sh", "remediator verify --key signing.pub .\ncosign verify-blob-attestation --bundle evidence.sigstore.json --new-bundle-format --key signing.pub --trusted-root trusted_root.json --insecure-ignore-tlog --type "+attest.PredicateType+" patch.diff"))
 	fmt.Fprintf(w, "\n\nCase %s, key %s, made by %s.\n\n", code(c.Fingerprint), code(keyOf(c)), prose(c.Tool))
 }
 
