@@ -1,13 +1,11 @@
 package codeindex
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"runtime"
 	"sort"
@@ -124,7 +122,7 @@ func index(ctx context.Context, fsys fs.FS, o Options, files []found, known *sto
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			r := reader{fsys: fsys, limit: o.MaxFileSize, extractor: extract.Extractor{Limit: o.ParseLimit}}
+			r := reader{reads: newReads(fsys, o.MaxFileSize), extractor: extract.Extractor{Limit: o.ParseLimit}}
 			for ctx.Err() == nil {
 				n := int(next.Add(1)) - 1
 				if n >= len(fresh) {
@@ -164,28 +162,8 @@ func index(ctx context.Context, fsys fs.FS, o Options, files []found, known *sto
 
 // reader reads and extracts one file after the other.
 type reader struct {
-	fsys      fs.FS
-	limit     int64
+	reads
 	extractor extract.Extractor
-	buffer    bytes.Buffer
-}
-
-// read is the content of a file. It is valid until the next read.
-func (r *reader) read(name string) ([]byte, error) {
-	f, err := r.fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	r.buffer.Reset()
-	n, err := r.buffer.ReadFrom(io.LimitReader(f, r.limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > r.limit {
-		return nil, fmt.Errorf("larger than %d bytes: raise the limit to index it", r.limit)
-	}
-	return r.buffer.Bytes(), nil
 }
 
 func (r *reader) entry(f *found, known *store) (e *entry, again bool, err error) {

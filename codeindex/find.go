@@ -16,8 +16,12 @@ import (
 	"github.com/remediator/remediator/codeindex/facts"
 )
 
-// maxParsed bounds how many files Find parses; the best matches come first.
-const maxParsed = 150
+// maxParsed bounds how many files Find parses; the best matches come first, and weak ones only up to
+// enoughParsed.
+const (
+	maxParsed    = 150
+	enoughParsed = 40
+)
 
 // Find answers one lead without an index: it searches the sources for the words of the lead and
 // parses only the files that have the most of them. It sees only those files, so that constants,
@@ -184,7 +188,8 @@ func search(ctx context.Context, fsys fs.FS, o Options, files []found, needles [
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			r := reader{fsys: fsys, limit: o.MaxFileSize}
+			r := newReads(fsys, o.MaxFileSize)
+			r.hasty = true
 			for ctx.Err() == nil {
 				from := int(next.Add(batch)) - batch
 				if from >= len(files) {
@@ -221,7 +226,8 @@ func search(ctx context.Context, fsys fs.FS, o Options, files []found, needles [
 	sort.SliceStable(order, func(a, b int) bool { return scores[order[a]] > scores[order[b]] })
 	var out []found
 	for _, i := range order {
-		if len(out) == maxParsed {
+		// What is far behind the best has a common word or two of the lead.
+		if len(out) == maxParsed || len(out) >= enoughParsed && scores[i] < scores[order[0]]/2 {
 			break
 		}
 		if extract.Language(files[i].path) != "" {
