@@ -123,7 +123,7 @@ func (m *routeModel) nearest(t time.Duration, failed bool) *RecordedCall {
 	closer := func(i, than int) bool { return than < 0 || distance(i) < distance(than) }
 	look := func(i int) (done bool) {
 		if m.calls[i].failed() != failed {
-			return distance(i) > edgeSlack && nearest >= 0
+			return distance(i) > edgeSlack && nearest >= 0 && distance(i) >= distance(nearest)
 		}
 		if closer(i, nearest) {
 			nearest = i

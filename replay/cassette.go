@@ -114,6 +114,9 @@ func likeness(d *Downstream, req *Request) int {
 // matchesRoute reports whether a path is an instance of a route, where {name}, :name and <name> stand for one
 // segment and a trailing {name...} or * for any number.
 func matchesRoute(route, path string) bool {
+	if route == "" {
+		return false // nothing is known, which is not the root
+	}
 	if route == path || route == telemetry.NormalRoute(path) {
 		return true
 	}

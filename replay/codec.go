@@ -58,6 +58,12 @@ func ReadSet(in io.Reader) (*Set, error) {
 	if set.Integrity != want {
 		return nil, fmt.Errorf("/integrity: %q does not match the cases, which have %q (the set was edited by hand or damaged; review it, then seal it with `remediator golden seal`)", clip(set.Integrity, 80), want)
 	}
+	// Files are indented and the wire is not: what is sent and matched has the one form.
+	for i := range set.Cases {
+		if err := canonicalBodies(&set.Cases[i]); err != nil {
+			return nil, fmt.Errorf("/cases/%d: %w", i, err)
+		}
+	}
 	return &set, nil
 }
 
@@ -161,6 +167,15 @@ func LoadSets(fsys fs.FS, paths ...string) ([]*Set, error) {
 }
 
 func setFiles(fsys fs.FS, p string) ([]string, error) {
+	// Every directory on the way is looked at: a link in the middle leads out of the repository too.
+	for i := range p {
+		if p[i] != '/' {
+			continue
+		}
+		if info, err := lstat(fsys, p[:i]); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return nil, fmt.Errorf("golden sets at %s: %s is a symbolic link, which is not followed (name the real path)", p, p[:i])
+		}
+	}
 	info, err := lstat(fsys, p)
 	if err != nil {
 		return nil, fmt.Errorf("golden sets at %s: %w", p, err)

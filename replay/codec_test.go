@@ -165,7 +165,7 @@ func TestBodiesSurviveTheFormat(t *testing.T) {
 		{"", `[1,2]`, `[1,2]`},
 		{"text/html", "<p>&amp;</p>", `"<p>&amp;</p>"`},
 		{"application/octet-stream", "\xff\x00\xfe", `"data:application/octet-stream;base64,/wD+"`},
-		{"application/json", `{"a":1,"a":2}`, `"{\"a\":1,\"a\":2}"`},
+		{"application/json", `{"a":1,"a":2}`, `"data:text/plain,{\"a\":1,\"a\":2}"`},
 		{"", "", ""},
 	}
 	for _, tt := range tests {
@@ -174,7 +174,7 @@ func TestBodiesSurviveTheFormat(t *testing.T) {
 			t.Errorf("%q is kept as %s, want %s", tt.wire, kept, tt.kept)
 		}
 		back := wireBody(kept, tt.contentType)
-		if !isJSON(tt.contentType) && string(back) != tt.wire {
+		if !json.Valid([]byte(tt.wire)) && string(back) != tt.wire {
 			t.Errorf("%q is sent as %q", tt.wire, back)
 		}
 	}

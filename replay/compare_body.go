@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// maxUnordered bounds the quadratic matching of unordered arrays.
+// maxUnordered bounds the quadratic matching of unordered arrays: so many elements, each of them other than all of the
+// other side, are still paired. Beyond it elements count as differing, which a person sees, rather than as the same.
 const maxUnordered = 2000
 
 // documents compares two JSON documents place by place. noiseTarget selects the rules,
@@ -13,7 +14,8 @@ const maxUnordered = 2000
 func (cmp *comparison) documents(noiseTarget, target string, at pointer, recorded, replayed any) {
 	rules := cmp.noise.at(noiseTarget, at)
 	for _, r := range rules {
-		if r.rule == "ignore" {
+		// Presence of an object or array says nothing about what is in it.
+		if r.rule == "ignore" || r.rule == "presence" && r.tolerates(recorded, replayed, cmp.names) {
 			return
 		}
 	}
@@ -46,7 +48,7 @@ func (cmp *comparison) documents(noiseTarget, target string, at pointer, recorde
 				return
 			}
 		}
-		if equalJSON(recorded, replayed) || sameRedacted(recorded, replayed) {
+		if equalJSON(recorded, replayed) || sameRedacted(recorded, replayed) || sameSecretField(at, recorded, replayed) {
 			return
 		}
 	}
@@ -92,26 +94,32 @@ func (cmp *comparison) lists(noiseTarget, target string, at pointer, rec, rep []
 	}
 }
 
-// unordered compares arrays as bags: each recorded element takes the first replayed one that
-// is the same up to noise.
+// unordered compares arrays as bags. Elements that are the same to the letter are paired first, so that one that is
+// only the same up to noise does not take the place of another; each of the rest takes the first that will do.
 func (cmp *comparison) unordered(noiseTarget, target string, at pointer, rec, rep []any) {
-	if len(rec) > maxUnordered || len(rep) > maxUnordered {
-		if len(rec) != len(rep) {
-			cmp.add(Difference{Target: target, Pointer: at.String(), Kind: "count", Recorded: strconv.Itoa(len(rec)), Replayed: strconv.Itoa(len(rep))})
-		}
-		return
+	taken, found := make([]bool, len(rep)), make([]bool, len(rec))
+	byText := map[string][]int{}
+	for j, text := range elementTexts(rep) {
+		byText[text] = append(byText[text], j)
 	}
-	taken := make([]bool, len(rep))
+	for i, text := range elementTexts(rec) {
+		if free := byText[text]; len(free) > 0 {
+			found[i], taken[free[0]], byText[text] = true, true, free[1:]
+		}
+	}
+	budget := maxUnordered * maxUnordered
 	for i, want := range rec {
 		place := at.child(strconv.Itoa(i))
-		found := false
-		for j, got := range rep {
-			if !taken[j] && cmp.same(noiseTarget, place, want, got) {
-				taken[j], found = true, true
-				break
+		for j := 0; j < len(rep) && !found[i] && budget > 0; j++ {
+			if taken[j] {
+				continue
+			}
+			budget--
+			if cmp.same(noiseTarget, place, want, rep[j]) {
+				taken[j], found[i] = true, true
 			}
 		}
-		if !found {
+		if !found[i] {
 			cmp.add(Difference{Target: target, Pointer: place.String(), Kind: "missing", Recorded: show(want)})
 		}
 	}

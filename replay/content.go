@@ -8,8 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// binaryPrefix marks a body that was not text.
-const binaryPrefix = "data:application/octet-stream;base64,"
+// binaryPrefix marks a body that was not text, textPrefix one whose text would be taken for something else: JSON by its
+// content type that is none (a service has to refuse it again), or text that begins like a mark.
+const (
+	binaryPrefix = "data:application/octet-stream;base64,"
+	textPrefix   = "data:text/plain,"
+)
 
 // keepBody turns bytes as they were on the wire into what a golden set holds: JSON as
 // JSON with sorted keys, text as a JSON string, anything else base64 in a string.
@@ -21,14 +25,18 @@ func keepBody(data []byte, contentType string) json.RawMessage {
 	structured := len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 	if structured || isJSON(contentType) {
 		if v, err := decodeJSON(trimmed); err == nil {
-			if raw, err := canonicalJSON(v); err == nil {
+			text, isText := v.(string)
+			if raw, err := canonicalJSON(v); err == nil && !(isText && marked(text)) {
 				return raw
 			}
 		}
 	}
 	text := string(data)
-	if !utf8.ValidString(text) {
+	switch {
+	case !utf8.ValidString(text):
 		text = binaryPrefix + base64.StdEncoding.EncodeToString(data)
+	case isJSON(contentType) || marked(text):
+		text = textPrefix + text
 	}
 	raw, err := canonicalJSON(text)
 	if err != nil {
@@ -37,22 +45,32 @@ func keepBody(data []byte, contentType string) json.RawMessage {
 	return raw
 }
 
+func marked(text string) bool {
+	return strings.HasPrefix(text, binaryPrefix) || strings.HasPrefix(text, textPrefix)
+}
+
 // wireBody is the inverse of keepBody, up to white space and key order.
 func wireBody(raw json.RawMessage, contentType string) []byte {
 	if len(raw) == 0 {
 		return nil
 	}
-	if raw[0] != '"' || isJSON(contentType) {
+	if raw[0] != '"' {
 		return raw
 	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
 		return raw
 	}
+	if plain, ok := strings.CutPrefix(text, textPrefix); ok {
+		return []byte(plain)
+	}
 	if encoded, ok := strings.CutPrefix(text, binaryPrefix); ok {
 		if data, err := base64.StdEncoding.DecodeString(encoded); err == nil {
 			return data
 		}
+	}
+	if isJSON(contentType) {
+		return raw
 	}
 	return []byte(text)
 }

@@ -65,7 +65,7 @@ func newMessage(r Request) (message, error) {
 	agent, accept := false, false
 	for _, k := range sortedKeys(r.Headers) {
 		v := r.Headers[k]
-		if strings.ContainsAny(k, " :\r\n\x00") || strings.ContainsAny(v, "\r\n\x00") {
+		if k == "" || strings.ContainsAny(k, " :\r\n\t\x00") || strings.ContainsAny(v, "\r\n\x00") {
 			return message{}, fmt.Errorf("header %q has characters no header may carry", clip(k, 40))
 		}
 		switch strings.ToLower(k) {

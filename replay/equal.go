@@ -15,12 +15,18 @@ func allEqual(docs []any) bool {
 }
 
 func sortedElements(list []any) []string {
+	out := elementTexts(list)
+	sort.Strings(out)
+	return out
+}
+
+// elementTexts is each element in canonical form.
+func elementTexts(list []any) []string {
 	out := make([]string, len(list))
 	for i, e := range list {
 		raw, _ := canonicalJSON(e)
 		out[i] = string(raw)
 	}
-	sort.Strings(out)
 	return out
 }
 

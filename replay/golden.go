@@ -65,7 +65,7 @@ type Request struct {
 	Path    string            `json:"path"`
 	Query   string            `json:"query,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
-	Body    json.RawMessage   `json:"body,omitempty"` // JSON as it is, anything else as a JSON string
+	Body    json.RawMessage   `json:"body,omitempty"` // JSON as it is, anything else as a JSON string (content.go)
 }
 
 // Response is what came back. Shape is the body with every leaf replaced by its type,

@@ -49,7 +49,7 @@ func Golden(ctx context.Context, l Launcher, sets []*Set, opts Options) (Verdict
 	began := opts.Now()
 	v := Verdict{Outcome: Green}
 	var differences []Difference
-	for _, set := range sets {
+	for _, set := range correlated(sets) {
 		if err := set.Validate(); err != nil {
 			return Verdict{}, run, fmt.Errorf("golden set %s: %w", set.ID, err)
 		}

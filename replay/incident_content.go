@@ -23,7 +23,7 @@ func (r *incidentReplay) content() (map[string][]source, string) {
 	for _, a := range r.plan.Arrivals {
 		wanted[a.Route]++
 	}
-	out := map[string][]source{}
+	out, best := map[string][]source{}, map[string]int{}
 	for _, set := range r.sets {
 		order, _ := schedule(set)
 		byID := map[string]*Case{}
@@ -32,7 +32,11 @@ func (r *incidentReplay) content() (map[string][]source, string) {
 		}
 		for _, c := range order {
 			for route := range wanted {
-				if suits(c, route) {
+				switch how := suits(c, route); {
+				case how > best[route]: // cases of the very route, where there are any, and no others
+					best[route], out[route] = how, nil
+					fallthrough
+				case how > 0 && how == best[route]:
 					out[route] = append(out[route], source{set: set, c: c, deps: prerequisites(c, byID)})
 				}
 			}
@@ -59,9 +63,31 @@ func (r *incidentReplay) content() (map[string][]source, string) {
 	return out, ""
 }
 
-func suits(c *Case, route string) bool {
+// suits says how well a case stands for a method and route of the incident: 2 for the same route, 1 where one
+// may be an instance of the other, 0 not at all.
+func suits(c *Case, route string) int {
 	method, path, ok := strings.Cut(route, " ")
-	return ok && c.Request.Method == method && (c.Request.Route == path || matchesRoute(path, c.Request.Path) || matchesRoute(c.Request.Route, path))
+	switch {
+	case !ok || c.Request.Method != method:
+		return 0
+	case c.Request.Route != "" && placeless(c.Request.Route) == placeless(path):
+		return 2
+	case matchesRoute(path, c.Request.Path) || matchesRoute(c.Request.Route, path):
+		return 1
+	}
+	return 0
+}
+
+// placeless is a route without the names of its placeholders, which frameworks and normalisation give
+// differently.
+func placeless(route string) string {
+	segments := strings.Split(strings.Trim(route, "/"), "/")
+	for i, s := range segments {
+		if isPlaceholder(s) {
+			segments[i] = "{}"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 func prerequisites(c *Case, byID map[string]*Case) []*Case {

@@ -20,6 +20,7 @@ func Incident(ctx context.Context, l Launcher, plan IncidentPlan, sets []*Set, o
 	if err := plan.validate(); err != nil {
 		return Verdict{}, run, err
 	}
+	sets = correlated(sets)
 	for _, s := range sets {
 		if err := s.Validate(); err != nil {
 			return Verdict{}, run, fmt.Errorf("golden set %s: %w", s.ID, err)
@@ -83,7 +84,6 @@ func (r *incidentReplay) replay(ctx context.Context, l Launcher) (Verdict, error
 		return Verdict{Outcome: Broken, Why: "the service did not become healthy: " + r.opts.Redactor.Text(clip(err.Error(), 2000))}, nil
 	}
 	shots, why := r.prepare(ctx, content)
-	warmed, _ := r.rig.stage.log()
 	if why == "" {
 		r.fire(ctx, sim, shots)
 		r.awaitSpans(ctx, shots)
@@ -99,7 +99,7 @@ func (r *incidentReplay) replay(ctx context.Context, l Launcher) (Verdict, error
 	if why != "" {
 		return Verdict{Outcome: Broken, Why: why}, nil
 	}
-	return r.judge(shots, len(warmed)), nil
+	return r.judge(shots, sim.began()), nil
 }
 
 // fire sends each request at its time.

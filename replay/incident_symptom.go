@@ -28,9 +28,9 @@ func exemplarShot(shots []*shot) *shot {
 }
 
 // judge measures and decides.
-func (r *incidentReplay) judge(shots []*shot, warmCalls int) Verdict {
+func (r *incidentReplay) judge(shots []*shot, zero time.Time) Verdict {
 	calls, dropped := r.rig.stage.log()
-	calls = calls[min(warmCalls, len(calls)):]
+	calls = slices.DeleteFunc(calls, func(c servedCall) bool { return c.start.Before(zero) }) // made while warming up
 	spans, lost, _, _ := r.rig.receiver.Received()
 	shots = r.measured(shots)
 	r.run.Spans, r.run.Calls = spans, len(calls)+dropped

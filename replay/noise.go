@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -170,8 +171,9 @@ func isNumeric(v any) bool {
 	case json.Number:
 		return true
 	case string:
-		_, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		return err == nil
+		// What a build prints when its arithmetic fails (NaN, Inf) is not another value of the number.
+		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
 	}
 	return false
 }

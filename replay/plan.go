@@ -67,7 +67,7 @@ func PlanIncident(incident, baseline telemetry.Dataset, service string, opts Pla
 	if plan.Symptom.Recorded < clearlyWorse*plan.Symptom.Healthy {
 		return plan, fmt.Errorf("%s of %s is not clearly worse in the incident (%.4g) than in health (%.4g) by %s, so there is nothing to reproduce", operation, service, plan.Symptom.Recorded, plan.Symptom.Healthy, kind)
 	}
-	calls := outgoing(incident.Spans, service, from, to+int64(opts.MaxWindow)/2, &opts)
+	calls := outgoing(incident.Spans, service, from, later(to, opts.MaxWindow/2), &opts)
 	uncensor(calls, outgoing(baseline.Spans, service, math.MinInt64, math.MaxInt64, &opts))
 	for _, c := range calls {
 		b := plan.Behaviour[c.peer]
@@ -171,9 +171,9 @@ func pickOperation(incident, baseline []entry, wanted string) (string, error) {
 	for _, name := range sortedKeys(byName) {
 		before := ofOperation(baseline, name)
 		harm := float64(len(byName[name])) * (errorRatio(byName[name]) - errorRatio(before))
-		if harm <= 0 && len(before) > 0 {
+		if harm <= 0 {
 			// Without failures the one whose tail grew most, far below any failure.
-			harm = 1e-6 * (p95(byName[name]) / math.Max(p95(before), 1e-6))
+			harm = 1e-6 * p95(byName[name]) / healthyTail(byName[name], before)
 		}
 		if harm > worst {
 			best, worst = name, harm

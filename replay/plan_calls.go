@@ -115,11 +115,15 @@ func callSeen(s, server *telemetry.Span) RecordedCall {
 // errorWord names a transport error. Types and messages of several languages are looked
 // through, since no convention lists them.
 func errorWord(s *telemetry.Span) (word string, timedOut bool) {
-	text := s.Attrs.Get(telemetry.AttrErrorType) + " " + s.Message
+	var b strings.Builder
+	b.WriteString(clip(s.Attrs.Get(telemetry.AttrErrorType), 500) + " " + clip(s.Message, 500))
 	for _, e := range s.Events {
-		text += " " + e.Attrs.Get(telemetry.AttrExceptionType) + " " + clip(e.Attrs.Get(telemetry.AttrExceptionMsg), 500)
+		if b.Len() > 10_000 { // a span may carry any number of events
+			break
+		}
+		b.WriteString(" " + clip(e.Attrs.Get(telemetry.AttrExceptionType), 500) + " " + clip(e.Attrs.Get(telemetry.AttrExceptionMsg), 500))
 	}
-	text = strings.ToLower(text)
+	text := strings.ToLower(b.String())
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}

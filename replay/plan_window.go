@@ -22,8 +22,8 @@ func worstWindow(entries []entry, operation, kind string, length time.Duration, 
 		}
 	}
 	last := func(i int) int { // exclusive end of the window that starts at i
-		j := i
-		for j < len(entries) && j-i < requests && entries[j].span.Start < entries[i].span.Start+int64(length) {
+		j := i + 1
+		for j < len(entries) && j-i < requests && entries[j].span.Start < later(entries[i].span.Start, length) {
 			j++
 		}
 		return j
@@ -48,8 +48,8 @@ func worstWindow(entries []entry, operation, kind string, length time.Duration, 
 		final--
 	}
 	// What comes right after matters as much: a change that waits answers then.
-	begin = max(entries[0].span.Start, entries[first].span.Start-int64(lead))
-	end = min(entries[final].span.Start+int64(2*lead), begin+int64(length)) + 1
+	begin = max(entries[0].span.Start, later(entries[first].span.Start, -lead))
+	end = later(min(later(entries[final].span.Start, 2*lead), later(begin, length)), 1)
 	from, n := sort.Search(len(entries), func(i int) bool { return entries[i].span.Start >= begin }), 0
 	for i := from; i < len(entries) && entries[i].span.Start < end; i++ {
 		if n++; n > requests {
@@ -71,17 +71,37 @@ func threshold(kind string, window, incident, baseline []entry) Threshold {
 		t.Why = fmt.Sprintf("geometric mean of the failing share in the replayed stretch (%.2f %% of %d) and in health (%.2f %% of %d)", 100*t.Recorded, len(window), 100*t.Healthy, len(baseline))
 	} else {
 		t.Recorded = p95(window)
-		t.Healthy = p95(baseline)
+		t.Healthy = healthyTail(incident, baseline)
 		what := fmt.Sprintf("of %d requests in health", len(baseline))
 		if len(baseline) == 0 {
-			t.Healthy = tail(incident, 0.25)
 			what = "estimated by the fastest quarter of the incident, for want of a healthy window"
 		}
-		// Machines differ: below this a threshold would measure the scheduler.
-		const floor = 0.005
-		t.Healthy = math.Max(t.Healthy, floor)
 		t.Why = fmt.Sprintf("geometric mean of the 95th percentile in the replayed stretch (%.4g s) and %.4g s, %s", t.Recorded, t.Healthy, what)
 	}
 	t.Value = math.Sqrt(t.Recorded * t.Healthy)
 	return t
+}
+
+// healthyTail is the 95th percentile in health, in seconds; without a healthy window that of the fastest quarter
+// of the incident.
+func healthyTail(incident, baseline []entry) float64 {
+	// Machines differ: below this a threshold would measure the scheduler.
+	const floor = 0.005
+	if len(baseline) == 0 {
+		return math.Max(tail(incident, 0.25), floor)
+	}
+	return math.Max(p95(baseline), floor)
+}
+
+// later adds to a time in nanoseconds and stays at the end of time where that is reached: times
+// in telemetry are whatever was sent.
+func later(t int64, d time.Duration) int64 {
+	sum := t + int64(d)
+	switch {
+	case d > 0 && sum < t:
+		return math.MaxInt64
+	case d < 0 && sum > t:
+		return math.MinInt64
+	}
+	return sum
 }

@@ -155,7 +155,13 @@ func decodeExport(body []byte, asJSON bool, fromJSON, fromProto func([]byte) err
 		}
 	}()
 	if asJSON {
+		if jsonTooDeep(body) {
+			return errTooDeep
+		}
 		return fromJSON(body)
+	}
+	if protoTooDeep(body, maxExportDepth) {
+		return errTooDeep
 	}
 	return fromProto(body)
 }

@@ -207,6 +207,7 @@ func (b *setBuilder) build(group []int) (Case, string) {
 	compareCalls(find, downstream)
 	c.Noise = find.found()
 	c.Trace = mergeTrees(trees)
+	c.Noise = append(c.Noise, varyingLinks(trees)...)
 	c.Downstream = downstream[0]
 	return c, ""
 }

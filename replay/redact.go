@@ -11,7 +11,7 @@ import (
 )
 
 // redactionRuleset names the built-in rules; it changes when they do.
-const redactionRuleset = "remediator.redaction/v1"
+const redactionRuleset = "remediator.redaction/v2"
 
 // Finder finds secrets in text. It is how rule sets of other tools (gitleaks) are added.
 type Finder interface {
@@ -41,6 +41,8 @@ type redactRule struct {
 	hint func(string) bool
 	// ok decides on a match; nil means always.
 	ok func(match string) bool
+	// keep is how much of the beginning of a match is no secret; nil means none.
+	keep func(match string) int
 	// stand makes the n-th stand-in.
 	stand func(match string, n int) string
 }
@@ -51,8 +53,10 @@ var secretHeaders = map[string]bool{
 	"x-csrf-token": true, "x-xsrf-token": true, "x-amz-security-token": true, "x-forwarded-for": true, "x-real-ip": true, "forwarded": true,
 }
 
-// secretFields are names of JSON members and form fields whose whole value is a secret.
-var secretFields = regexp.MustCompile(`(?i)^(pass(word|wd|phrase)?|secret|client_?secret|(access|refresh|id|auth|api|session|bearer)?_?-?token|api_?-?key|private_?key|cvv2?|cvc|ssn|iban|pin|authorization|cookie)$`)
+// secretNames are names of JSON members, form fields and URL parameters whose whole value is a secret.
+const secretNames = `[a-z0-9_.-]*pass(?:word|wd|phrase)[a-z0-9_.-]*|pass|secret|client[_-]?secret|(?:access|refresh|id|auth|api|session|bearer)?[_-]?token|api[_-]?key|private[_-]?key|cvv2?|cvc|ssn|iban|pin|authorization|cookie`
+
+var secretFields = regexp.MustCompile(`(?i)^(?:` + secretNames + `)$`)
 
 // NewRedactor returns a Redactor with the built-in rules and any further finders.
 func NewRedactor(finders ...Finder) *Redactor {
@@ -64,6 +68,9 @@ func NewRedactor(finders ...Finder) *Redactor {
 			{name: "bearer", pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}`), hint: containsAny("earer", "EARER", "asic", "ASIC"), stand: numbered("Bearer redacted-%d")},
 			{name: "token", pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|sk_(?:live|test)_[A-Za-z0-9]{10,}|AKIA[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{30,})`),
 				hint: containsAny("gh", "glpat-", "xox", "sk_", "AKIA", "AIza"), stand: numbered("redacted-token-%d")},
+			{name: "field", pattern: regexp.MustCompile(`(?i)[?&](?:` + secretNames + `)=[^&\s"'<>#]+`), hint: containsAny("?", "&"), keep: func(match string) int { return strings.IndexByte(match, '=') + 1 }, stand: numbered("redacted-%d")},
+			// JSON inside text, and JSON that is cut off.
+			{name: "field", pattern: regexp.MustCompile(`(?i)"(?:` + secretNames + `)"\s*:\s*"[^"]+`), hint: contains(`"`), keep: func(match string) int { return strings.LastIndexByte(match, '"') + 1 }, stand: numbered("redacted-%d")},
 			{name: "email", pattern: regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}\b`), hint: contains("@"), ok: notExample, stand: numbered("person-%d@example.com")},
 			{name: "card", pattern: regexp.MustCompile(`\b[0-9](?:[ -]?[0-9]){12,18}\b`), hint: manyDigits, ok: isCard, stand: cardStandIn},
 		},
@@ -101,7 +108,12 @@ func (r *Redactor) Text(s string) string {
 			if rule.ok != nil && !rule.ok(match) {
 				return match
 			}
-			return r.standIn(rule.name, match, rule.stand)
+			kept := ""
+			if rule.keep != nil {
+				n := rule.keep(match)
+				kept, match = match[:n], match[n:]
+			}
+			return kept + r.standIn(rule.name, match, rule.stand)
 		})
 	}
 	for _, f := range r.finders {
@@ -185,9 +197,20 @@ func (r *Redactor) value(v any) any {
 		out := make(map[string]any, len(v))
 		for _, k := range sortedKeys(v) { // sorted: the numbering of stand-ins is deterministic
 			e := v[k]
-			if s, ok := e.(string); ok && s != "" && secretFields.MatchString(k) {
-				e = r.standIn("field", s, fieldStandIn)
-			} else {
+			switch s := e.(type) {
+			case string:
+				if s != "" && secretFields.MatchString(k) {
+					e = r.standIn("field", s, fieldStandIn)
+				} else {
+					e = r.value(e)
+				}
+			case json.Number:
+				if secretFields.MatchString(k) && strings.Trim(s.String(), "0123456789") == "" {
+					e = json.Number(r.standIn("number", s.String(), numberStandIn))
+				} else {
+					e = r.value(e)
+				}
+			default:
 				e = r.value(e)
 			}
 			out[r.Text(k)] = e
@@ -236,6 +259,12 @@ func fieldStandIn(secret string, n int) string {
 		return fmt.Sprintf("%0*d", len(secret), n%pow10(len(secret)))
 	}
 	return fmt.Sprintf("redacted-%d", n)
+}
+
+// numberStandIn is a number of as many digits that does not begin with a zero, which JSON forbids.
+func numberStandIn(secret string, n int) string {
+	first := pow10(min(len(secret), 18) - 1)
+	return fmt.Sprint(first + n%(9*first))
 }
 
 func pow10(n int) int {

@@ -35,6 +35,14 @@ func newSimulation(plan *IncidentPlan, sets []*Set, now func() time.Time) *simul
 // begin starts the incident's time.
 func (s *simulation) begin(t time.Time) { s.zero.Store(&t) }
 
+// began is when the incident's time started; the zero time before it.
+func (s *simulation) began() time.Time {
+	if zero := s.zero.Load(); zero != nil {
+		return *zero
+	}
+	return time.Time{}
+}
+
 // act implements actor.
 func (s *simulation) act(peer string, x *tapped) play {
 	zero := s.zero.Load()

@@ -59,6 +59,9 @@ type stage struct {
 	mu      sync.Mutex
 	calls   []servedCall
 	dropped int
+	active  int        // handlers under way
+	quiet   *sync.Cond // active became 0
+	shut    bool
 }
 
 // maxStandInCalls bounds the log of a service that calls without end.
@@ -67,6 +70,7 @@ const maxStandInCalls = 200_000
 // newStage listens for each dependency and starts to answer.
 func newStage(peers []string, a actor, listen func() (net.Listener, error), now func() time.Time) (*stage, error) {
 	s := &stage{actor: a, now: now, maxBody: 4 << 20, maxLog: maxStandInCalls, listeners: map[string]net.Listener{}, ended: make(chan struct{})}
+	s.quiet = sync.NewCond(&s.mu)
 	for _, peer := range peers {
 		l, err := listen()
 		if err != nil {
@@ -81,13 +85,15 @@ func newStage(peers []string, a actor, listen func() (net.Listener, error), now 
 	return s, nil
 }
 
-// close ends the stand-ins; calls that hang are cut.
+// close ends the stand-ins; calls that hang are cut. After it the log is complete: an answer reaches the service before its
+// handler writes the log, so a busy machine would lose the last calls.
 func (s *stage) close() {
-	select {
-	case <-s.ended:
-	default:
+	s.mu.Lock()
+	if !s.shut {
+		s.shut = true
 		close(s.ended)
 	}
+	s.mu.Unlock()
 	for _, srv := range s.servers {
 		_ = srv.Close()
 	}
@@ -95,6 +101,30 @@ func (s *stage) close() {
 		_ = l.Close()
 	}
 	s.wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.active > 0 {
+		s.quiet.Wait()
+	}
+}
+
+// enter admits a call unless the stand-ins are closed.
+func (s *stage) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut {
+		return false
+	}
+	s.active++
+	return true
+}
+
+func (s *stage) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active--; s.active == 0 {
+		s.quiet.Broadcast()
+	}
 }
 
 // log returns the calls answered so far and how many more there were.
@@ -106,6 +136,11 @@ func (s *stage) log() ([]servedCall, int) {
 
 func (s *stage) handler(peer string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.enter() {
+			abortConnection(w)
+			return
+		}
+		defer s.leave()
 		x := tapped{start: s.now(), method: r.Method, path: r.URL.EscapedPath(), query: r.URL.RawQuery, header: r.Header}
 		if x.path == "" || r.Method == http.MethodConnect {
 			x.path = "/"
@@ -138,7 +173,7 @@ func (s *stage) perform(ctx context.Context, w http.ResponseWriter, x *tapped, p
 		case <-ctx.Done():
 		case <-s.ended:
 		}
-		abortQuietly(w)
+		abortConnection(w)
 		return
 	}
 	if p.wait > 0 {
@@ -150,13 +185,13 @@ func (s *stage) perform(ctx context.Context, w http.ResponseWriter, x *tapped, p
 			x.err = "timeout" // the caller gave up
 			return
 		case <-s.ended:
-			abortQuietly(w)
+			abortConnection(w)
 			return
 		}
 	}
 	if p.fault != "" {
 		x.err = p.fault
-		abortQuietly(w)
+		abortConnection(w)
 		return
 	}
 	for k, v := range p.headers {
@@ -167,10 +202,6 @@ func (s *stage) perform(ctx context.Context, w http.ResponseWriter, x *tapped, p
 	w.WriteHeader(p.status)
 	_, _ = w.Write(p.body)
 }
-
-// abortQuietly cuts the connection; where it cannot, an empty handler return would look like an answer, so it panics
-// with the value net/http reserves for this.
-func abortQuietly(w http.ResponseWriter) { abortConnection(w) }
 
 // playOf turns a recorded call into an answer.
 func playOf(d *Downstream) play {

@@ -65,18 +65,17 @@ func cutStretches(calls []RecordedCall) []stretch {
 // withoutSingles joins a failing stretch of one call with what is around it.
 func withoutSingles(calls []RecordedCall, bounds []int) []int {
 	var out []int
+	joined := false // whether the stretch before this one was a single failure
 	for i, first := range bounds {
 		last := len(calls)
 		if i+1 < len(bounds) {
 			last = bounds[i+1]
 		}
-		if last-first == 1 && calls[first].failed() && i+1 < len(bounds) && len(out) > 0 {
-			continue // joined with the stretch before ...
+		single := last-first == 1 && calls[first].failed() && len(bounds) > 1
+		if len(out) == 0 || !joined && !single {
+			out = append(out, first)
 		}
-		if i > 0 && first-bounds[i-1] == 1 && calls[first-1].failed() && len(out) > 0 && out[len(out)-1] != bounds[i-1] {
-			continue // ... and so is the one after it
-		}
-		out = append(out, first)
+		joined = single
 	}
 	return out
 }

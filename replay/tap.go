@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/remediator/remediator/telemetry"
 )
@@ -197,8 +198,12 @@ func (x *tapped) response(redact *Redactor) Response {
 
 // keep redacts a body on its way into a golden set.
 func (r *Redactor) keep(data []byte, contentType string) []byte {
-	if r != nil && strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+	switch {
+	case r == nil || len(data) == 0:
+	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "application/x-www-form-urlencoded"):
 		data = []byte(r.Query(string(data)))
+	case !utf8.Valid(data): // once it is base64 no rule sees into it
+		data = []byte(r.Text(string(data)))
 	}
 	return r.Body(keepBody(data, contentType))
 }

@@ -23,6 +23,13 @@ func parseTraceparent(s string) (traceparent, bool) {
 	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[:2] == "ff" {
 		return tp, false
 	}
+	// Only later versions may have more fields.
+	if len(s) > 55 && (s[:2] == "00" || s[55] != '-') {
+		return tp, false
+	}
+	if strings.Trim(s[:55], "0123456789abcdef-") != "" || strings.Count(s[:55], "-") != 3 {
+		return tp, false
+	}
 	if _, err := hex.Decode(tp.trace[:], []byte(s[3:35])); err != nil {
 		return tp, false
 	}

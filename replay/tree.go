@@ -175,6 +175,7 @@ func treeOf(spans []placed, redact *Redactor) Trace {
 		if c := classes[key]; c != nil {
 			c.Count.Min++
 			c.Count.Max++
+			c.Links = max(c.Links, t.Links)
 			c.addDuration(p.span.Duration)
 			continue
 		}

@@ -72,8 +72,8 @@ func (c *Case) validate(ids map[string]int) error {
 		if err := c.Request.validate(); err != nil {
 			return fmt.Errorf("/request%w", err)
 		}
-		if c.Response.Status < 100 || c.Response.Status > 599 {
-			return fmt.Errorf("/response/status: %d is not an HTTP status", c.Response.Status)
+		if !isFinalStatus(c.Response.Status) {
+			return fmt.Errorf("/response/status: %d is not a final HTTP status", c.Response.Status)
 		}
 	}
 	for _, name := range sortedKeys(c.Vars.Extract) {
@@ -148,8 +148,8 @@ func (d *Downstream) validate() error {
 	if err := d.Request.validate(); err != nil {
 		return fmt.Errorf("/request%w", err)
 	}
-	if d.Error == "" && (d.Response.Status < 100 || d.Response.Status > 599) {
-		return fmt.Errorf("/response/status: %d is not an HTTP status", d.Response.Status)
+	if d.Error == "" && !isFinalStatus(d.Response.Status) {
+		return fmt.Errorf("/response/status: %d is not a final HTTP status", d.Response.Status)
 	}
 	if d.Latency < 0 || d.Offset < 0 {
 		return fmt.Errorf("/latency: negative")
@@ -221,4 +221,9 @@ func dependencyLoop(cases []Case, ids map[string]int) string {
 		}
 	}
 	return ""
+}
+
+// isFinalStatus leaves out interim answers, which are followed by another one.
+func isFinalStatus(status int) bool {
+	return status == 101 || status >= 200 && status <= 599
 }

@@ -84,7 +84,9 @@ func injectOne(r Request, p pointer, value string) (Request, error) {
 		}
 		headers := make(map[string]string, len(r.Headers)+1)
 		for k, v := range r.Headers {
-			headers[k] = v
+			if !strings.EqualFold(k, p[1]) { // or it would be sent twice
+				headers[k] = v
+			}
 		}
 		headers[p[1]] = value
 		r.Headers = headers
@@ -97,7 +99,8 @@ func injectOne(r Request, p pointer, value string) (Request, error) {
 		old, _ := p[1:].lookup(doc)
 		var v any = value
 		if _, number := old.(json.Number); number {
-			if _, err := strconv.ParseFloat(value, 64); err == nil {
+			// NaN, +1 and 0x1p4 are numbers to a parser and none in JSON.
+			if _, err := strconv.ParseFloat(value, 64); err == nil && json.Valid([]byte(value)) {
 				v = json.Number(value)
 			}
 		}
