@@ -127,7 +127,11 @@ func cut(b []byte) (field, rest []byte) {
 
 // save replaces the cache by the facts of an index.
 func (s *store) save(x *Index) error {
-	var b []byte
+	size := 4
+	for _, e := range x.entries {
+		size += len(e.path) + len(e.record) + 64
+	}
+	b := make([]byte, 0, size)
 	for _, e := range x.entries {
 		hash, err := hex.DecodeString(e.hash)
 		if err != nil {

@@ -31,7 +31,7 @@ func (e *Extractor) Public(name string, src []byte) ([]Declaration, error) {
 	if language == "go" {
 		return publicGo(name, src)
 	}
-	t, err := e.parser.Parse(grammar(name, language), src)
+	t, err := e.whole.Parse(grammar(name, language), src)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -34,7 +34,22 @@ type Extractor struct {
 	// Limit is how long parsing one file may take; zero means two seconds.
 	Limit time.Duration
 
-	parser treesitter.Parser
+	parser treesitter.Parser // leaves out what the front ends do not look at
+	whole  treesitter.Parser
+}
+
+// closed are the kinds of nodes that the front ends take as text or not at all. What is below them,
+// a third of a typical tree, need not be looked at one by one.
+func closed() map[treesitter.Grammar][]string {
+	script := []string{"string", "regex", "type_annotation", "type_arguments", "type_parameters", "interface_body", "object_type", "union_type"}
+	return map[treesitter.Grammar][]string{
+		treesitter.JavaScript: script, treesitter.TypeScript: script, treesitter.TSX: script,
+		treesitter.Python: {"dotted_name", "string_content", "format_specifier", "type"},
+		treesitter.Java: {
+			"string_literal", "scoped_identifier", "scoped_type_identifier", "type_arguments", "type_parameters", "throws",
+			"formal_parameters", "inferred_parameters", "catch_formal_parameter",
+		},
+	}
 }
 
 // Extract makes the facts of a file. src may not be changed while the facts are in use. A file with
@@ -49,6 +64,9 @@ func (e *Extractor) Extract(name string, src []byte) (*facts.File, error) {
 	case "go":
 		f = golang(name, src)
 	default:
+		if e.parser.Closed == nil {
+			e.parser.Closed = closed()
+		}
 		e.parser.Limit = e.Limit
 		t, err := e.parser.Parse(grammar(name, language), src)
 		if err != nil {
@@ -116,8 +134,8 @@ func (e *Extractor) Check(name string, src []byte) error {
 		}
 		return nil
 	}
-	e.parser.Limit = e.Limit
-	t, err := e.parser.Parse(grammar(name, language), src)
+	e.whole.Limit = e.Limit
+	t, err := e.whole.Parse(grammar(name, language), src)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

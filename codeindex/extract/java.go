@@ -14,7 +14,7 @@ func java(name string, t *treesitter.Tree) *facts.File {
 	base := path.Base(name)
 	c.file.Test = strings.HasSuffix(base, "Test.java") || strings.HasSuffix(base, "Tests.java") || strings.HasSuffix(base, "IT.java") || strings.Contains("/"+name, "/src/test/")
 	j := &javaFile{collector: c, t: t, fn: facts.None, class: facts.None}
-	c.file.Broken = t.FirstError() != nil
+	c.file.Broken = t.Broken()
 	j.children(t.Root())
 	return c.finish()
 }

@@ -32,7 +32,7 @@ func (c *collector) logs(x *call) {
 		return
 	}
 	name := last(x.callee)
-	level := strings.ToLower(name)
+	level := x.verb()
 	formats := false
 	if !logLevels[level] {
 		for _, suffix := range []string{"context", "ctx", "depth", "ln", "f", "w", "s"} { // klog.InfoS

@@ -28,8 +28,7 @@ var routerNames = []string{"app", "router", "mux", "server", "srv", "r", "e", "g
 
 // outgoing recognises a call of another service.
 func (c *collector) outgoing(x *call) {
-	name := last(x.callee)
-	verb := strings.ToLower(name)
+	verb := x.verb()
 	method, known := clientVerbs[verb]
 	if !known {
 		c.wrapped(x)
@@ -115,7 +114,7 @@ func (c *collector) outgoing(x *call) {
 
 // wrapped recognises a program's own client: a function that gets both a method and a path.
 func (c *collector) wrapped(x *call) {
-	if len(x.args) < 2 || c.registers(x) {
+	if len(x.args) < 2 {
 		return
 	}
 	method, url := "", ""
@@ -130,7 +129,7 @@ func (c *collector) wrapped(x *call) {
 			}
 		}
 	}
-	if method != "" && url != "" {
+	if method != "" && url != "" && !c.registers(x) {
 		c.site(facts.Site{Kind: facts.Outgoing, Text: url, Method: method, Line: x.line, Func: x.fn, Via: shorten(x.callee)})
 	}
 }

@@ -14,7 +14,7 @@ func python(name string, t *treesitter.Tree) *facts.File {
 	base := path.Base(name)
 	c.file.Test = strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || base == "conftest.py"
 	p := &pyFile{collector: c, t: t, fn: facts.None, class: facts.None}
-	c.file.Broken = t.FirstError() != nil
+	c.file.Broken = t.Broken()
 	p.children(t.Root())
 	return c.finish()
 }

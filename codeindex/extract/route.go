@@ -36,7 +36,7 @@ func (c *collector) routes() {
 // route recognises one registration.
 func (c *collector) route(x *call, prefixes map[string]string) {
 	name := last(x.callee)
-	lower := strings.ToLower(name)
+	lower := x.verb()
 	receiver := front(x.callee)
 	method, verb := routerVerbs[lower]
 	pathAt, handlerAt := 0, 1

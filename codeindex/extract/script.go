@@ -12,7 +12,7 @@ func script(name, language string, t *treesitter.Tree) *facts.File {
 	c := newCollector(language)
 	c.file.Test = strings.Contains(name, ".test.") || strings.Contains(name, ".spec.") || strings.Contains(name, "__tests__/")
 	s := &jsFile{collector: c, t: t, fn: facts.None, class: facts.None}
-	c.file.Broken = t.FirstError() != nil
+	c.file.Broken = t.Broken()
 	s.children(t.Root())
 	return c.finish()
 }

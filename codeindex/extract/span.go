@@ -182,9 +182,10 @@ func (c *collector) spanMark(m mark) {
 
 // shorten keeps the telling end of a chain of calls.
 func shorten(callee string) string {
-	parts := strings.Split(callee, ".")
-	if len(parts) > 2 {
-		parts = parts[len(parts)-2:]
+	if i := strings.LastIndexByte(callee, '.'); i > 0 {
+		if j := strings.LastIndexByte(callee[:i], '.'); j >= 0 {
+			return callee[j+1:]
+		}
 	}
-	return strings.Join(parts, ".")
+	return callee
 }

@@ -43,6 +43,15 @@ type call struct {
 	// target is the name the result is assigned to, "" if none.
 	target string
 	to     int32 // last line
+	lower  string
+}
+
+// verb is the name of what is called, in lower case.
+func (c *call) verb() string {
+	if c.lower == "" {
+		c.lower = strings.ToLower(last(c.callee))
+	}
+	return c.lower
 }
 
 // last is the part of a dotted name after the last dot.

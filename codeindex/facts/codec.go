@@ -3,6 +3,7 @@ package facts
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // Version changes whenever the encoding or the meaning of a fact does; a cache of another version is
@@ -14,6 +15,7 @@ var ErrMalformed = errors.New("malformed facts: delete the index cache and build
 
 // Encode appends the file's facts to b.
 func (f *File) Encode(b []byte) []byte {
+	b = slices.Grow(b, f.size())
 	b = putString(b, f.Language)
 	b = putString(b, f.Package)
 	b = append(b, bits(f.Generated, f.Test, f.Broken))
@@ -57,6 +59,28 @@ func (f *File) Encode(b []byte) []byte {
 		b = putString(putString(putString(b, i.Name), i.Path), i.Item)
 	}
 	return b
+}
+
+// size is about as many bytes as the facts take.
+func (f *File) size() int {
+	n := 64 + len(f.Package)
+	for i := range f.Symbols {
+		n += len(f.Symbols[i].Name) + 10
+	}
+	for i := range f.Calls {
+		n += len(f.Calls[i].Callee) + 5
+	}
+	for i := range f.Sites {
+		s := &f.Sites[i]
+		n += len(s.Text) + len(s.Method) + len(s.Handler) + len(s.Via) + 14
+	}
+	for i := range f.Consts {
+		n += len(f.Consts[i].Name) + len(f.Consts[i].Value) + 4
+	}
+	for i := range f.Imports {
+		n += len(f.Imports[i].Name) + len(f.Imports[i].Path) + len(f.Imports[i].Item) + 3
+	}
+	return n
 }
 
 func bits(flags ...bool) byte {

@@ -19,6 +19,9 @@ typedef struct {
 } rm_flat;
 
 uint32_t rm_count(rm_node root);
-uint32_t rm_flatten(rm_node root, const char *src, rm_flat *out, uint32_t cap, uint32_t max_depth);
+bool rm_broken(rm_node root);
+
+// closed has a byte per symbol of the grammar: 1 for kinds whose inside is left out.
+uint32_t rm_flatten(rm_node root, const char *src, const uint8_t *closed, uint32_t symbols, rm_flat *out, uint32_t cap, uint32_t max_depth);
 
 #endif

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -38,6 +39,9 @@ const Available = true
 type Parser struct {
 	// Limit is how long one file may take; zero means two seconds.
 	Limit time.Duration
+	// Closed names kinds of nodes, per grammar, whose inside the caller never looks at: their
+	// descendants are left out, unless there is an error among them. Set it before the first Parse.
+	Closed map[Grammar][]string
 
 	languages [grammars]*language
 	nodes     []flat
@@ -46,9 +50,10 @@ type Parser struct {
 type language struct {
 	parser        *sitter.Parser
 	kinds, fields []string
+	closed        []uint8 // by symbol
 }
 
-func newLanguage(g Grammar) (*language, error) {
+func newLanguage(g Grammar, closed []string) (*language, error) {
 	var l *sitter.Language
 	switch g {
 	case Go:
@@ -69,7 +74,12 @@ func newLanguage(g Grammar) (*language, error) {
 	lang := &language{parser: sitter.NewParser(), fields: []string{""}}
 	lang.parser.SetLanguage(l)
 	for i := uint32(0); i < l.SymbolCount(); i++ {
-		lang.kinds = append(lang.kinds, l.SymbolName(sitter.Symbol(i)))
+		name := l.SymbolName(sitter.Symbol(i))
+		lang.kinds = append(lang.kinds, name)
+		lang.closed = append(lang.closed, 0)
+		if l.SymbolType(sitter.Symbol(i)) == sitter.SymbolTypeRegular && slices.Contains(closed, name) {
+			lang.closed[i] = 1
+		}
 	}
 	for i := 1; i < math.MaxUint16; i++ {
 		name := l.FieldName(i)
@@ -90,7 +100,7 @@ func (p *Parser) Parse(g Grammar, src []byte) (*Tree, error) {
 	l := p.languages[g]
 	if l == nil {
 		var err error
-		if l, err = newLanguage(g); err != nil {
+		if l, err = newLanguage(g, p.Closed[g]); err != nil {
 			return nil, err
 		}
 		p.languages[g] = l
@@ -124,6 +134,6 @@ func (p *Parser) Parse(g Grammar, src []byte) (*Tree, error) {
 	if count == 0 {
 		return &Tree{kinds: l.kinds, fields: l.fields}, nil
 	}
-	n := C.rm_flatten(c, (*C.char)(unsafe.Pointer(&src[0])), (*C.rm_flat)(unsafe.Pointer(&buffer[0])), C.uint32_t(count), maxDepth)
-	return &Tree{nodes: buffer[:n], kinds: l.kinds, fields: l.fields, src: text(src)}, nil
+	n := C.rm_flatten(c, (*C.char)(unsafe.Pointer(&src[0])), (*C.uint8_t)(unsafe.Pointer(&l.closed[0])), C.uint32_t(len(l.closed)), (*C.rm_flat)(unsafe.Pointer(&buffer[0])), C.uint32_t(count), maxDepth)
+	return &Tree{nodes: buffer[:n], kinds: l.kinds, fields: l.fields, src: text(src), broken: bool(C.rm_broken(c))}, nil
 }

@@ -11,6 +11,8 @@ const Available = false
 type Parser struct {
 	// Limit is not used.
 	Limit time.Duration
+	// Closed is not used.
+	Closed map[Grammar][]string
 }
 
 // Parse returns ErrUnavailable.

@@ -53,6 +53,7 @@ type Tree struct {
 	kinds  []string
 	fields []string
 	src    string
+	broken bool // there are errors
 }
 
 // Root is the file's node, None for a tree without nodes.
@@ -210,8 +211,14 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
+// Broken says whether the grammar rejects anything in the file.
+func (t *Tree) Broken() bool { return t.broken }
+
 // FirstError is nil when the grammar accepts the whole file.
 func (t *Tree) FirstError() *SyntaxError {
+	if !t.broken {
+		return nil
+	}
 	for n := range t.nodes {
 		f := &t.nodes[n]
 		if f.flags == 0 {
