@@ -7,6 +7,7 @@ import (
 
 	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/policy"
+	"github.com/remediator/remediator/replay"
 )
 
 // attempt is a drafted option that may be proposed.
@@ -49,9 +50,10 @@ func (r *run) climb(ctx context.Context) error {
 				break
 			}
 			a.option = len(r.c.Options)
-			if rec.Verdicts.Proved {
+			switch {
+			case rec.Verdicts.Proved:
 				best = a
-			} else if second == nil {
+			case second == nil, rec.Verdicts.mends() && !r.c.Options[second.option].Verdicts.mends():
 				second = a
 			}
 		}
@@ -128,9 +130,24 @@ func (v *Verdicts) standing() bool {
 	return v.Proved || len(v.NotProved) > 0
 }
 
+// mends says whether golden traces that are red on the base build are green with the change: weaker than
+// the incident's end, and still more than nothing.
+func (v *Verdicts) mends() bool {
+	outcome := map[string]replay.Outcome{}
+	for _, rp := range v.Replays {
+		outcome[rp.Name] = rp.Verdict.Outcome
+	}
+	return outcome["golden_base"] == replay.Red && outcome["golden_on"] == replay.Green
+}
+
 func (r *run) take(a *attempt) {
 	c, rec := r.c, &r.c.Options[a.option]
 	rec.Outcome = Chosen
+	for i := range c.Options {
+		if o := &c.Options[i]; i != a.option && o.Verdicts != nil && o.Verdicts.standing() {
+			o.Why = "it stands, but another option has more to show for it: " + o.Why
+		}
+	}
 	c.Policy, c.Verdicts = rec.Policy, rec.Verdicts
 	r.chosen, r.service = a.patch, a.service
 	added, deleted := counts(a.patch.Diff)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/replay"
 )
 
@@ -28,4 +29,24 @@ func (p *Pipeline) dependencies(service string) []string {
 
 func (p *Pipeline) replayOptions(service string) replay.Options {
 	return replay.Options{Dependencies: p.dependencies(service)}
+}
+
+// baseLimit is the limit above which the base build shows the symptom. For errors it is the plan's own. Latency
+// depends on the machine: what was recorded beside a loaded system is faster alone, so the
+// base shows the symptom when it takes clearly longer than when healthy, twice at most.
+func baseLimit(t replay.Threshold) float64 {
+	if t.Kind != string(localize.SymptomLatency) || t.Healthy <= 0 {
+		return t.Value
+	}
+	return min(t.Value, 2*t.Healthy)
+}
+
+// patchedLimit is the limit below which a patched build counts as mended. Latency has to come down to health as
+// the base's limit says, or, on a machine slower than the recorded one, below the plan's limit and to half of what
+// the base build took in the same run.
+func patchedLimit(plan replay.Threshold, limit float64, base replay.Verdict) float64 {
+	if plan.Kind != string(localize.SymptomLatency) || base.Incident == nil {
+		return limit
+	}
+	return max(limit, min(plan.Value, base.Incident.P95.Seconds()/2))
 }

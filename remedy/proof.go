@@ -27,7 +27,8 @@ type baseline struct {
 	checks   []Check
 	sets     []*replay.Set
 	plan     *replay.IncidentPlan
-	noPlan   string // why there is no plan to replay the incident by
+	mended   replay.IncidentPlan // the plan with the limit for a build that mends it
+	noPlan   string              // why there is no plan to replay the incident by
 	golden   *Replay
 	goldenAt *replay.Run
 	incident *Replay
@@ -118,12 +119,16 @@ func (v *prover) replayBase(ctx context.Context, service string, b *baseline) er
 		b.noPlan = err.Error()
 		return nil
 	}
+	recorded := plan.Symptom
+	plan.Symptom.Value = baseLimit(recorded)
 	b.plan = &plan
 	v.p.note("replaying the incident against the base build")
 	incident, _, err := replay.Incident(ctx, launcher, plan, sets, v.p.replayOptions(service))
 	if err != nil {
 		return fmt.Errorf("incident replay of %s: %w", service, err)
 	}
+	b.mended = plan
+	b.mended.Symptom.Value = patchedLimit(recorded, plan.Symptom.Value, incident)
 	b.incident = &Replay{Name: "incident_base", Build: "base", Want: replay.Red, OK: incident.Outcome == replay.Red, Verdict: incident}
 	return nil
 }

@@ -236,7 +236,11 @@ func (r *proofRun) replayIncident(ctx context.Context, name, build string, varia
 		return "", fmt.Errorf("starting %s: %w", r.service, err)
 	}
 	r.p.note("replaying the incident against the build: %s", build)
-	v, _, err := replay.Incident(ctx, launcher, *r.b.plan, r.b.sets, r.p.replayOptions(r.service))
+	plan := *r.b.plan
+	if want == replay.Green {
+		plan = r.b.mended
+	}
+	v, _, err := replay.Incident(ctx, launcher, plan, r.b.sets, r.p.replayOptions(r.service))
 	if err != nil {
 		return "", fmt.Errorf("incident replay: %w", err)
 	}
@@ -265,7 +269,11 @@ func (r *proofRun) conclude() {
 		r.out.Proved = true
 		r.out.Why = "the incident is red on the base build and green on the " + r.patchedName() + " build"
 	}
-	if r.b.golden != nil && r.b.golden.Verdict.Outcome == replay.Red {
+	switch {
+	case r.b.golden == nil || r.b.golden.Verdict.Outcome != replay.Red:
+	case r.out.mends():
+		r.out.Why += "; the golden traces, red on the base build, are green with the change"
+	default:
 		r.out.NotProved = append(r.out.NotProved, "the base build differs from the golden traces already ("+r.b.golden.Verdict.Why+"); the change adds no difference")
 	}
 	if len(r.b.sets) == 0 {

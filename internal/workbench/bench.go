@@ -50,10 +50,15 @@ func (b *Bench) Variant(ctx context.Context, name, commit string, edits []patch.
 	if err := patch.ApplyFiles(v.src, edits); err != nil {
 		return nil, err
 	}
-	if name != baseVariant {
-		v.warm = []string{filepath.Join(b.work, baseVariant, "scratch", "gocache")}
+	if warm := filepath.Join(b.work, baseVariant, "scratch", "gocache"); name != baseVariant && isDir(warm) {
+		v.warm = []string{warm}
 	}
 	return v, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // baseVariant is the name the pipeline gives to the build without any change. What it left in
