@@ -33,7 +33,7 @@ func nestedProto(levels int) []byte {
 	}
 	wrap(2) // KeyValue.value
 	prepend([]byte{1<<3 | 2, 1, 'k'})
-	wrap(9) // Span.attributes
+	wrap(9)                              // Span.attributes
 	for _, field := range []byte{8, 7} { // end and start
 		prepend(binary.LittleEndian.AppendUint64([]byte{field<<3 | 1}, 1767323045_000000000))
 	}

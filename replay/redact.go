@@ -67,7 +67,7 @@ func NewRedactor(finders ...Finder) *Redactor {
 			{name: "jwt", pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*`), hint: contains("eyJ"), stand: numbered("redacted-jwt-%d")},
 			{name: "bearer", pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}`), hint: containsAny("earer", "EARER", "asic", "ASIC"), stand: numbered("Bearer redacted-%d")},
 			{name: "token", pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|sk_(?:live|test)_[A-Za-z0-9]{10,}|AKIA[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{30,})`),
-				hint: containsAny("gh", "glpat-", "xox", "sk_", "AKIA", "AIza"), stand: numbered("redacted-token-%d")},
+				hint: containsAny("gh", "github_pat_", "glpat-", "xox", "sk_", "AKIA", "AIza"), stand: numbered("redacted-token-%d")},
 			{name: "field", pattern: regexp.MustCompile(`(?i)[?&](?:` + secretNames + `)=[^&\s"'<>#]+`), hint: containsAny("?", "&"), keep: func(match string) int { return strings.IndexByte(match, '=') + 1 }, stand: numbered("redacted-%d")},
 			// JSON inside text, and JSON that is cut off.
 			{name: "field", pattern: regexp.MustCompile(`(?i)"(?:` + secretNames + `)"\s*:\s*"[^"]+`), hint: contains(`"`), keep: func(match string) int { return strings.LastIndexByte(match, '"') + 1 }, stand: numbered("redacted-%d")},
@@ -129,6 +129,9 @@ func (r *Redactor) Text(s string) string {
 
 // standIn gives each secret its own stand-in and remembers only the secret's digest.
 func (r *Redactor) standIn(rule, secret string, stand func(string, int) string) string {
+	if standInText.FindString(secret) == secret && secret != "" {
+		return secret // redacted before
+	}
 	sum := sha256.Sum256([]byte(rule + "\x00" + secret))
 	key := string(sum[:])
 	r.mu.Lock()
