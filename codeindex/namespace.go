@@ -71,15 +71,25 @@ func (x *Index) fits(namespace, file string, f *facts.File, typ string) float64 
 			return 0.85
 		}
 		if n := sharedTail(strings.ReplaceAll(full, ".", "/"), strings.ReplaceAll(namespace, ".", "/")); n > 0 {
-			return 0.6 + 0.4*min(1, float64(n)/float64(strings.Count(namespace, ".")+1))
+			dots := strings.Count(namespace, ".")
+			if n == 1 && typ != "" && dots > 0 {
+				return 0.15 // a class of that name in another module
+			}
+			return 0.6 + 0.4*min(1, float64(n)/float64(dots+1))
 		}
 		if strings.HasSuffix("."+strings.TrimSuffix(full, "."+typ), "."+namespace) {
 			return 0.6
 		}
 		return 0
 	}
-	if lastName(namespace) == lastName(typ) || strings.Contains(file, namespace) {
+	if namespace == typ || strings.Contains(file, namespace) {
 		return 0.85
+	}
+	if lastName(namespace) == lastName(typ) {
+		if outer := lastName(owner(namespace)); outer == "" || strings.Contains(typ, outer) || strings.Contains(file, outer) {
+			return 0.85
+		}
+		return 0.15 // a class of that name elsewhere
 	}
 	switch namespace {
 	case "Object", "Module", "exports", "module.exports", "Function":
@@ -92,7 +102,8 @@ func (x *Index) fits(namespace, file string, f *facts.File, typ string) float64 
 // may be abbreviated to any of their beginnings: f.m.s.BasicServiceImpl. typ is "" when only the
 // package is of interest.
 func namespaceFits(namespace, pkg, typ string) float64 {
-	ns := strings.Split(namespace, ".")
+	// Frames may begin with a class loader or a module: app//com.acme.Shop, java.base/java.lang.Thread.
+	ns := strings.Split(namespace[strings.LastIndexByte(namespace, '/')+1:], ".")
 	have := strings.Split(pkg, ".")
 	if pkg == "" {
 		have = nil
