@@ -9,6 +9,10 @@ import (
 	"github.com/remediator/remediator/telemetry"
 )
 
+// maxConfidence is where confidence ends: the signals are not independent, as the combination takes them to be, and
+// no number of recorded cases so far tells 99 from 100 in a hundred.
+const maxConfidence = 0.99
+
 func shortSHA(s string) string { return s[:min(len(s), 12)] }
 
 func (a *analysis) counts() Counts {
@@ -82,7 +86,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 func (a *analysis) suspectsOf(s ranked, present float64, first bool) []Suspect {
 	ops := s.bestOps()
 	make1 := func(op *opCase, part float64) Suspect {
-		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-1.5) * part), Confidence: round4(clamp01(present * s.posterior * part))}
+		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-1.5) * part), Confidence: round4(min(clamp01(present*s.posterior*part), maxConfidence))}
 		if op != nil {
 			out.Operation, out.Peer = op.name, op.peer
 		}

@@ -78,7 +78,7 @@ type Suspect struct {
 	Operation  string    `json:"operation,omitempty"` // span name, route or statement as recorded
 	Peer       string    `json:"peer,omitempty"`      // the dependency the operation calls, where it is a call
 	Score      float64   `json:"score"`               // 0..1, comparable within one result
-	Confidence float64   `json:"confidence"`          // 0..1, calibrated
+	Confidence float64   `json:"confidence"`          // 0..1, at most 0.99
 	Reasons    []Reason  `json:"reasons"`
 	Patterns   []Pattern `json:"patterns,omitempty"`
 	Hints      []Hint    `json:"hints,omitempty"`

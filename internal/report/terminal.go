@@ -1,11 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/policy"
 	"github.com/remediator/remediator/remedy"
 )
@@ -87,16 +90,16 @@ func (t *Terminal) located(c *remedy.Case) {
 	}
 	if len(c.Path) > 0 {
 		fmt.Fprintln(t.W, "\n   critical path of the exemplar trace")
-		for i, s := range c.Path {
-			if i == 12 {
-				t.line("  ... %d more segments in the report", len(c.Path)-i)
-				break
-			}
+		shown := longest(c.Path, maxSegments)
+		for _, s := range shown {
 			mark := ""
 			if s.Error {
 				mark = "  failed"
 			}
 			t.line("  +%-9s %-9s %s %s%s", span(s.Offset), span(s.Duration), s.Service, s.Operation, mark)
+		}
+		if left := len(c.Path) - len(shown); left > 0 {
+			t.line("  ... %d shorter segments in the report", left)
 		}
 	}
 	if len(c.Suspects) > 0 {
@@ -127,6 +130,21 @@ func (t *Terminal) located(c *remedy.Case) {
 		t.line("caveat: %s", cv)
 	}
 	t.declined(c)
+}
+
+// maxSegments bounds the critical path in a terminal.
+const maxSegments = 12
+
+// longest keeps the n longest segments, in the order of time.
+func longest(path []localize.PathSegment, n int) []localize.PathSegment {
+	if len(path) <= n {
+		return path
+	}
+	by := slices.Clone(path)
+	slices.SortStableFunc(by, func(a, b localize.PathSegment) int { return cmp.Compare(b.Duration, a.Duration) })
+	by = by[:n]
+	slices.SortStableFunc(by, func(a, b localize.PathSegment) int { return cmp.Compare(a.Offset, b.Offset) })
+	return by
 }
 
 func (t *Terminal) ladder(c *remedy.Case) {

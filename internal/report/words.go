@@ -130,7 +130,7 @@ func place(s remedy.Suspect) string {
 // what names a suspect.
 func what(s remedy.Suspect) string {
 	w := strings.TrimSpace(s.Service + " " + s.Operation)
-	if s.Peer != "" {
+	if s.Peer != "" && s.Peer != s.Service {
 		w += " -> " + s.Peer
 	}
 	return w
