@@ -128,9 +128,6 @@ func TestPlanOfLostPatience(t *testing.T) {
 		timeout time.Duration
 		want    Outcome
 	}{{80 * time.Millisecond, Red}, {5 * time.Second, Green}} {
-		v, _, err := Incident(t.Context(), launcher(func() *desk { return &desk{timeout: tt.timeout} }), plan, []*Set{set}, quick())
-		if err != nil || v.Outcome != tt.want {
-			t.Errorf("patience %v: %v %s, want %s: %s", tt.timeout, err, v.Outcome, tt.want, v.Why)
-		}
+		replayed(t, func() *desk { return &desk{timeout: tt.timeout} }, plan, set, tt.want)
 	}
 }

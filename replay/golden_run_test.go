@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
+// quick waits briefly for silence and long for everything whose coming is certain.
 func quick() Options {
-	return Options{Quiet: 60 * time.Millisecond, TraceTimeout: 5 * time.Second, CaseTimeout: 5 * time.Second, StopTimeout: 5 * time.Second}
+	return Options{Quiet: 60 * time.Millisecond, TraceTimeout: 20 * time.Second, CaseTimeout: 20 * time.Second, StopTimeout: 20 * time.Second}
 }
 
 func TestGoldenOfTheRecordedBuildIsGreen(t *testing.T) {

@@ -198,9 +198,6 @@ func TestPlannedIncidentIsRedThenGreen(t *testing.T) {
 		build func() *desk
 		want  Outcome
 	}{{func() *desk { return &desk{retries: 2} }, Red}, {patient, Green}} {
-		v, _, err := Incident(t.Context(), launcher(tt.build), plan, []*Set{set}, quick())
-		if err != nil || v.Outcome != tt.want {
-			t.Errorf("%v %s, want %s: %s", err, v.Outcome, tt.want, v.Why)
-		}
+		replayed(t, tt.build, plan, set, tt.want)
 	}
 }

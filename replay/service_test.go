@@ -245,12 +245,12 @@ func tryRecordDesk(t *testing.T, d *desk) (*Set, []string, error) {
 	}
 	t.Cleanup(func() { _ = flush(context.Background()) })
 	rec, err := NewRecorder(RecorderOptions{ID: "desk-basic", Service: "desk", Target: "http://" + addr, Dependencies: map[string]string{"ledger": ledgerServer(t)},
-		Commit: "0123abcd", ToolVersion: "test", Quiet: 60 * time.Millisecond, TraceTimeout: 10 * time.Second})
+		Commit: "0123abcd", ToolVersion: "test", Quiet: 60 * time.Millisecond, TraceTimeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	inner, otlp = rec.Outbound("ledger"), rec.OTLP()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := rec.Record(ctx, deskCases()); err != nil {
 		return nil, nil, err

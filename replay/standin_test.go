@@ -60,7 +60,11 @@ func TestStagePlaysTransportErrors(t *testing.T) {
 	for _, fault := range []string{"reset", "refused", "timeout"} {
 		t.Run(fault, func(t *testing.T) {
 			_, base := newTestStage(t, scripted(func(string, *tapped) play { return play{fault: fault} }))
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			limit := patience
+			if fault == "timeout" {
+				limit = 100 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base, nil)
 			if err != nil {
