@@ -128,7 +128,7 @@ func compatible(path, want string, now []string) bool {
 		optional := true
 		for _, p := range strings.Split(strings.TrimPrefix(strings.TrimSuffix(rest, tail), ", "), ", ") {
 			name, _, _ := strings.Cut(p, ":")
-			if !strings.HasSuffix(p, "=") && !strings.HasSuffix(name, "?") && !strings.HasPrefix(p, "**") && p != "*" {
+			if !strings.HasSuffix(p, "=") && !strings.HasSuffix(name, "?") && !strings.HasPrefix(p, "*") && !strings.HasPrefix(p, "...") {
 				optional = false
 			}
 		}
