@@ -36,8 +36,11 @@ func plain(s string) string {
 // notifies whoever it names.
 func prose(s string) string {
 	var b strings.Builder
-	for _, r := range plain(s) {
+	text := []rune(plain(s))
+	for i, r := range text {
 		switch {
+		case r == '_' && i > 0 && i+1 < len(text) && isWord(text[i-1]) && isWord(text[i+1]):
+			b.WriteRune(r) // within a word it marks nothing
 		case r == '@':
 			b.WriteString("(at)")
 		case r == '<':
@@ -55,6 +58,8 @@ func prose(s string) string {
 	}
 	return b.String()
 }
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // code sets a string in a Markdown code span, where mentions and references are inert.
 func code(s string) string {
