@@ -55,6 +55,16 @@ func TestHostileFilesStopNothing(t *testing.T) {
 			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
+			source, records := 0, 0
+			for _, src := range files {
+				source += len(src)
+			}
+			for _, e := range x.entries {
+				records += len(e.record)
+			}
+			if records > 40*source+10_000 {
+				t.Errorf("%d bytes of source became %d bytes of facts", source, records)
+			}
 			got := x.Locate(WeightedQuery{Query: Query{Span: "the good one"}})
 			if len(got) == 0 || got[0].Function != "good" {
 				t.Errorf("the good file is lost: %s", show(got))

@@ -105,7 +105,7 @@ func (g *goFile) call(x *ast.CallExpr) value {
 			switch base := g.value(s.X); base.kind {
 			case called:
 				made.on = base.call
-				made.callee = base.call.callee + "()." + s.Sel.Name
+				made.callee = base.call.chained() + s.Sel.Name
 			case textual:
 				made.callee = `"".` + s.Sel.Name
 			default:

@@ -94,7 +94,7 @@ func (j *javaFile) invocation(n treesitter.Node) value {
 		} else {
 			switch on = j.value(o); on.kind {
 			case called:
-				made.on, made.callee = on.call, on.call.callee+"()."+made.callee
+				made.on, made.callee = on.call, on.call.chained()+made.callee
 			case textual:
 				made.callee = `"".` + made.callee
 			default:

@@ -123,7 +123,7 @@ func (p *pyFile) call(n treesitter.Node) value {
 		on = p.value(p.t.Child(f, "object"))
 		switch on.kind {
 		case called:
-			made.on, made.callee = on.call, on.call.callee+"()."+p.t.Text(attribute)
+			made.on, made.callee = on.call, on.call.chained()+p.t.Text(attribute)
 		case textual:
 			made.callee = `"".` + p.t.Text(attribute)
 		default:

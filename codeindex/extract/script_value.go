@@ -112,7 +112,7 @@ func (s *jsFile) call(n treesitter.Node) value {
 		made.line = s.line(property)
 		switch on := s.value(s.t.Child(f, "object")); on.kind {
 		case called:
-			made.on, made.callee = on.call, on.call.callee+"()."+s.t.Text(property)
+			made.on, made.callee = on.call, on.call.chained()+s.t.Text(property)
 		default:
 			made.callee = "." + s.t.Text(property)
 		}

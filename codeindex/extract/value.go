@@ -54,6 +54,20 @@ func (c *call) verb() string {
 	return c.lower
 }
 
+// chained is how a method called on the result of c begins. Of a long chain only the end is kept: a
+// thousand calls in a row would otherwise carry a million letters.
+func (c *call) chained() string {
+	const most = 200
+	name := c.callee
+	if len(name) > most {
+		name = name[len(name)-most/2:]
+		if i := strings.IndexByte(name, '.'); i >= 0 {
+			name = name[i:]
+		}
+	}
+	return name + "()."
+}
+
 // last is the part of a dotted name after the last dot.
 func last(name string) string {
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {

@@ -4,6 +4,7 @@ package treesitter
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +175,111 @@ func TestUnknownGrammarIsAnError(t *testing.T) {
 	var p Parser
 	if _, err := p.Parse(grammars, []byte("x")); err == nil {
 		t.Fatal("no error for a grammar that does not exist")
+	}
+}
+
+// Closing kinds leaves out what is below them and nothing else: every other node is there with the same
+// kind, field, text and lines.
+func TestClosedKindsLoseOnlyTheirInside(t *testing.T) {
+	closed := map[Grammar][]string{
+		JavaScript: {"string", "arguments"}, TypeScript: {"type_annotation", "type_arguments"}, Python: {"string", "type"},
+		Java: {"formal_parameters", "string_literal"},
+	}
+	pieces := map[Grammar][]string{
+		JavaScript: {"f('a', \"b\")", "x = g(h(1), `t${f('c')}`)", "class A { m() { return 'x' } }", ";", "\n", "f("},
+		TypeScript: {"let a: Map<string, number[]> = f<T>(b)", "function g(x: { y: string }): void {}", "\n", "const z:"},
+		Python:     {"f('a', b'c')", "def g(x: Optional['A'] = None) -> int:\n    return f'{x}'", "\n", "y = ("},
+		Java:       {"class A { void f(@P(\"x\") int a) { g(\"y\", () -> 1); } }", "\n", "class B { void g( }"},
+	}
+	for g, kinds := range closed {
+		var whole Parser
+		outline := Parser{Closed: closed}
+		rapid.Check(t, func(t *rapid.T) {
+			src := []byte(strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces[g]), 1, 8).Draw(t, "pieces"), "\n"))
+			full, err := whole.Parse(g, src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			less, err := outline.Parse(g, src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkShape(t, less)
+			if full.Broken() != less.Broken() || (full.FirstError() == nil) != (less.FirstError() == nil) {
+				t.Fatalf("%q: an error is lost", src)
+			}
+			if e := full.FirstError(); e != nil && *e != *less.FirstError() {
+				t.Fatalf("%q: %v became %v", src, e, less.FirstError())
+			}
+			var walk func(a, b Node)
+			walk = func(a, b Node) {
+				if full.Kind(a) != less.Kind(b) || full.Field(a) != less.Field(b) || full.Text(a) != less.Text(b) || full.Line(a) != less.Line(b) || full.LastLine(a) != less.LastLine(b) {
+					t.Fatalf("%q: %s %q became %s %q", src, full.Kind(a), full.Text(a), less.Kind(b), less.Text(b))
+				}
+				if less.First(b) == None && slices.Contains(kinds, full.Kind(a)) {
+					return
+				}
+				ca, cb := full.First(a), less.First(b)
+				for ca != None && cb != None {
+					walk(ca, cb)
+					ca, cb = full.Next(a, ca), less.Next(b, cb)
+				}
+				if ca != None || cb != None {
+					t.Fatalf("%q: %s %q has other children", src, full.Kind(a), full.Text(a))
+				}
+			}
+			if full.Root() != None {
+				walk(full.Root(), less.Root())
+			}
+		})
+	}
+}
+
+func TestErrorsWithinClosedKindsAreFound(t *testing.T) {
+	p := Parser{Closed: map[Grammar][]string{Java: {"formal_parameters"}, JavaScript: {"arguments"}}}
+	for g, src := range map[Grammar]string{Java: "class A { void f(int ; a) {} }", JavaScript: "f(a, , ;)"} {
+		tree, err := p.Parse(g, []byte(src))
+		if err != nil || tree.FirstError() == nil {
+			t.Errorf("%q: %v, %v", src, tree.FirstError(), err)
+		}
+	}
+}
+
+// One parser reads many files one after the other; a tree of one does not show in the next.
+func TestAParserIsUsedAgain(t *testing.T) {
+	var p Parser
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 300).Draw(t, "n")
+		g := rapid.SampledFrom([]Grammar{Python, JavaScript, Java}).Draw(t, "grammar")
+		src := strings.Repeat(map[Grammar]string{Python: "f(a)\n", JavaScript: "f(a);\n", Java: "class A {}\n"}[g], n)
+		tree, err := p.Parse(g, []byte(src))
+		if err != nil || tree.Broken() {
+			t.Fatalf("%v, %v", err, tree.FirstError())
+		}
+		children := 0
+		if tree.Root() != None {
+			for range tree.Children(tree.Root()) {
+				children++
+			}
+		}
+		if children != n {
+			t.Fatalf("%d statements, want %d", children, n)
+		}
+	})
+}
+
+func TestPositionsOutsideOfTheTreeAreNothing(t *testing.T) {
+	tree := parse(t, Python, "x = 1\n")
+	if tree.Kind(None) != "" || tree.Field(None) != "" || tree.Line(None) != 0 || tree.LastLine(None) != 0 || tree.Text(None) != "" ||
+		tree.End(None) != 0 || tree.Next(None, 0) != None || tree.Next(0, None) != None || tree.Child(None, "x") != None || tree.ChildOf(None, "x") != None {
+		t.Error("no node has something")
+	}
+	for _, r := range [][2]int{{-1, 2}, {0, 100}, {3, 2}} {
+		if got := tree.Source(r[0], r[1]); got != "" {
+			t.Errorf("Source(%d, %d) = %q", r[0], r[1], got)
+		}
+	}
+	if got := tree.Source(0, 5); got != "x = 1" {
+		t.Errorf("got %q", got)
 	}
 }
