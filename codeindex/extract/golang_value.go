@@ -24,7 +24,34 @@ func goName(e ast.Expr) string {
 }
 
 func (g *goFile) value(e ast.Expr) value {
-	v := value{line: g.line(e.Pos())}
+	var v value
+	switch x := e.(type) {
+	// The position of a chain or sum is that of its first link, which lies as deep as the chain is long;
+	// asking every link for it takes the square of that. So these cases come without asking.
+	case *ast.CallExpr:
+		return g.call(x)
+	case *ast.BinaryExpr:
+		left, right := g.value(x.X), g.value(x.Y)
+		v.line = left.line
+		if x.Op != token.ADD || left.kind != textual && right.kind != textual {
+			return v
+		}
+		v.kind, v.text = textual, concat(left.orHole(), right.orHole())
+		g.text(v.text, v.line, g.fn)
+		return v
+	case *ast.SelectorExpr:
+		if name := goName(x); name != "" {
+			return value{kind: named, text: name, line: g.line(x.Pos())}
+		}
+		v.line = g.line(x.Sel.Pos())
+		base := x.X
+		for s, ok := base.(*ast.SelectorExpr); ok; s, ok = base.(*ast.SelectorExpr) {
+			base = s.X
+		}
+		g.walk(base)
+		return v
+	}
+	v.line = g.line(e.Pos())
 	switch x := e.(type) {
 	case *ast.BasicLit:
 		if x.Kind != token.STRING {
@@ -34,12 +61,8 @@ func (g *goFile) value(e ast.Expr) value {
 			v.kind, v.text = textual, clean(s)
 			g.text(v.text, v.line, g.fn)
 		}
-	case *ast.Ident, *ast.SelectorExpr:
-		if name := goName(e); name != "" {
-			v.kind, v.text = named, name
-			return v
-		}
-		g.walk(e.(*ast.SelectorExpr).X)
+	case *ast.Ident:
+		v.kind, v.text = named, x.Name
 	case *ast.ParenExpr:
 		return g.value(x.X)
 	case *ast.UnaryExpr:
@@ -47,13 +70,6 @@ func (g *goFile) value(e ast.Expr) value {
 			return g.value(x.X)
 		}
 		g.walk(x.X)
-	case *ast.BinaryExpr:
-		left, right := g.value(x.X), g.value(x.Y)
-		if x.Op != token.ADD || left.kind != textual && right.kind != textual {
-			return v
-		}
-		v.kind, v.text = textual, concat(left.orHole(), right.orHole())
-		g.text(v.text, v.line, g.fn)
 	case *ast.FuncLit:
 		v.kind, v.to = lambda, g.line(x.End())
 		g.walk(x.Body)
@@ -76,8 +92,6 @@ func (g *goFile) value(e ast.Expr) value {
 			}
 			v.elems = append(v.elems, field)
 		}
-	case *ast.CallExpr:
-		return g.call(x)
 	default:
 		g.walk(e) // an expression without a meaning of its own here
 	}
@@ -85,8 +99,8 @@ func (g *goFile) value(e ast.Expr) value {
 }
 
 func (g *goFile) call(x *ast.CallExpr) value {
-	made := &call{line: g.line(x.Pos()), fn: g.fn, to: g.line(x.End())}
-	v := value{kind: called, line: made.line, call: made}
+	made := &call{fn: g.fn, to: g.line(x.End())}
+	v := value{kind: called, call: made}
 	fun := x.Fun
 	switch f := fun.(type) {
 	case *ast.IndexExpr: // an instantiated generic function
@@ -97,8 +111,9 @@ func (g *goFile) call(x *ast.CallExpr) value {
 	g.record(made)
 	switch f := fun.(type) {
 	case *ast.Ident, *ast.SelectorExpr:
-		made.callee = goName(fun)
-		if made.callee == "" {
+		if made.callee = goName(fun); made.callee != "" {
+			made.line = g.line(fun.Pos())
+		} else {
 			s := f.(*ast.SelectorExpr)
 			// The line of a method in a chain is where its name stands.
 			made.line = g.line(s.Sel.Pos())
@@ -113,10 +128,13 @@ func (g *goFile) call(x *ast.CallExpr) value {
 			}
 		}
 	case *ast.FuncLit:
+		made.line = g.line(f.Pos())
 		g.walk(f.Body)
 	default:
+		made.line = g.line(x.Lparen)
 		g.walk(fun)
 	}
+	v.line = made.line
 	for _, a := range x.Args {
 		made.args = append(made.args, g.value(a))
 	}

@@ -160,6 +160,9 @@ func static(template string) string {
 
 // concat joins two templates, keeping runs of holes short.
 func concat(a, b string) string {
+	if len(a) > 4*maxText { // a sum of thousands of texts would be copied thousands of times
+		return a
+	}
 	if strings.HasSuffix(a, facts.Hole) && strings.HasPrefix(b, facts.Hole) {
 		return a + b[len(facts.Hole):]
 	}
