@@ -13,6 +13,7 @@ func (s *jsFile) classDef(name string, n, whole treesitter.Node, decorators []tr
 		for m := h + 1; m < s.t.End(h); m++ {
 			if k := s.t.Kind(m); k == "identifier" || k == "type_identifier" || k == "member_expression" {
 				sym.Bases = append(sym.Bases, s.t.Text(m))
+				m = s.t.End(m) - 1 // of a.B, a is no base
 			}
 		}
 	}
