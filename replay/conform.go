@@ -96,5 +96,9 @@ func conformsStruct(v any, t reflect.Type, at pointer) error {
 }
 
 func wrongType(v any, want string, at pointer) error {
-	return fmt.Errorf("%s: %s where a %s belongs", place(at), typeName(v), want)
+	article := "a"
+	if want == "array" || want == "object" {
+		article = "an"
+	}
+	return fmt.Errorf("%s: %s where %s %s belongs", place(at), typeName(v), article, want)
 }
