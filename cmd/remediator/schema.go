@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -56,7 +58,14 @@ func outputSchema(name string) ([]byte, error) {
 	if !ok {
 		return nil, usage("no schema %q: choose one of %s", name, strings.Join(slices.Sorted(maps.Keys(outputs)), ", "))
 	}
-	r := jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: true}
+	// Types of two packages may share a name.
+	namer := func(t reflect.Type) string {
+		if t.Name() == "" {
+			return ""
+		}
+		return path.Base(t.PkgPath()) + "." + t.Name()
+	}
+	r := jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: true, Namer: namer}
 	s := r.Reflect(v)
 	s.ID = jsonschema.ID("https://remediator.dev/schemas/" + name + ".schema.json")
 	text, err := json.MarshalIndent(s, "", "  ")

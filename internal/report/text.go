@@ -76,14 +76,13 @@ func Verdict(w io.Writer, name string, v *replay.Verdict) {
 // Explain tells a finished case.
 func Explain(w io.Writer, c *remedy.Case) {
 	t := &Terminal{W: w, Verbose: true, noDecline: true}
-	for _, stage := range []remedy.State{remedy.Received, remedy.Gathered, remedy.Located, remedy.Planned, remedy.Proved, remedy.Signed} {
-		for _, timing := range c.Timings {
-			if timing.Stage == string(stage) {
-				t.Begin(stage, c)
-				t.End(stage, c, timing.Elapsed)
-			}
-		}
+	for _, timing := range c.Timings {
+		t.Begin(remedy.State(timing.Stage), c)
+		t.End(remedy.State(timing.Stage), c, timing.Elapsed)
 	}
+	// A case is written down before its last stage ends, so that stage has no timing in it.
+	t.Begin(remedy.Signed, c)
+	t.proposal(c)
 	t.noDecline = false
 	t.declined(c)
 	for _, s := range c.NextSteps {
