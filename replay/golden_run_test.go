@@ -69,9 +69,9 @@ func TestGoldenIsBrokenWhenTheBuildIs(t *testing.T) {
 	}{
 		{"never healthy", &deskLauncher{fail: errors.New("health check: connection refused; output: panic: no such table")}, nil, "did not become healthy: health check"},
 		{"crashes midway", launcher(func() *desk { return &desk{crashAt: 1} }), nil, "stopped answering"},
-		{"hangs", launcher(func() *desk { return &desk{hang: true, mute: true} }), func(o *Options) { o.CaseTimeout = 200 * time.Millisecond }, "no spans arrived"},
+		{"hangs", launcher(func() *desk { return &desk{hang: true, mute: true} }), func(o *Options) { o.CaseTimeout = 200 * time.Millisecond }, "stopped answering"},
 		{"sends nothing", launcher(func() *desk { return &desk{mute: true} }), func(o *Options) { o.TraceTimeout = 300 * time.Millisecond }, "no spans arrived"},
-		{"floods", launcher(func() *desk { return &desk{flood: 3000} }), func(o *Options) { o.MaxSpans = 2000 }, "more than 2000 spans"},
+		{"floods", launcher(func() *desk { return &desk{flood: 3000} }), func(o *Options) { o.MaxSpans, o.TraceTimeout = 2000, time.Second }, "more than 2000 spans"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

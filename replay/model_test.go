@@ -228,8 +228,10 @@ func TestLimitsAreBelievedOnGoodEvidenceOnly(t *testing.T) {
 
 func TestConcurrencyIsGivenBack(t *testing.T) {
 	m := &routeModel{calls: history(time.Millisecond, "oooooxxxxx"), used: make([]bool, 10), busy: 2, owed: map[int]float64{}}
-	if m.arrive(0).fail || m.arrive(0).fail || !m.arrive(0).fail {
-		t.Fatal("two at a time pass, the third does not")
+	for i, want := range []bool{false, false, true} {
+		if m.arrive(0).fail != want {
+			t.Fatalf("two at a time pass, the third does not, but call %d is the other way", i)
+		}
 	}
 	m.leave() // the refused one
 	if !m.arrive(0).fail {

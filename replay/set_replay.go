@@ -119,14 +119,20 @@ func (r *setReplay) sendAll(ctx context.Context, order []*Case) error {
 	wg.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	unanswered := 0
-	for _, o := range r.observed {
-		if o.Error == "refused" || o.Error == "reset" || o.Error == "timeout" {
-			unanswered++
+	// A case that was not sent, for want of what an earlier answer should have supplied, says nothing for the service.
+	unanswered, answered, first := 0, 0, ""
+	for _, c := range order {
+		switch o := r.observed[c.ID]; o.Error {
+		case "":
+			answered++
+		case "refused", "reset", "timeout":
+			if unanswered++; first == "" {
+				first = o.Error
+			}
 		}
 	}
-	if unanswered == len(order) {
-		return fmt.Errorf("%w: none of %d requests got an answer (%s)", errServiceGone, len(order), r.observed[order[0].ID].Error)
+	if unanswered > 0 && answered == 0 {
+		return fmt.Errorf("%w: none of %d requests got an answer (%s)", errServiceGone, unanswered, first)
 	}
 	return nil
 }
