@@ -19,10 +19,10 @@ import (
 
 // recordFlags are the flags of record.
 type recordFlags struct {
-	service, id, target, listen, otlp, commit, env, out string
-	dependencies                                        []string
-	requests                                            string
-	rounds                                              int
+	service, id, target, otlp, commit, env, out string
+	dependencies                                []string
+	requests                                    string
+	rounds                                      int
 }
 
 func recordCommand(io stdio) *cobra.Command {

@@ -14,7 +14,6 @@ type diskUse struct {
 	dirs  []string
 	free  []uint64
 	start int64
-	known bool
 }
 
 func newDiskUse(dirs []string) *diskUse {

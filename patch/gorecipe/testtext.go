@@ -12,11 +12,10 @@ import (
 
 // testText collects the parts of a generated test file.
 type testText struct {
-	pkg      *pkg
-	external bool // the file is in package name_test
-	imports  map[string]string
-	decls    []string // stubs, above the test
-	body     string
+	pkg     *pkg
+	imports map[string]string
+	decls   []string // stubs, above the test
+	body    string
 }
 
 func newTestText(p *pkg) *testText {

@@ -243,11 +243,8 @@ func (s *source) firstImport(line, nl string) edit {
 		at = len(s.src) - len(rest)
 	}
 	gap := nl
-	for _, c := range s.children(s.tree.Root()) {
-		if s.is(c, "function_definition", "class_definition", "decorated_definition") {
-			gap = nl + nl
-		}
-		break
+	if first := s.children(s.tree.Root()); len(first) > 0 && s.is(first[0], "function_definition", "class_definition", "decorated_definition") {
+		gap = nl + nl
 	}
 	return edit{at, at, line + nl + gap}
 }
