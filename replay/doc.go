@@ -7,7 +7,7 @@
 //
 //   - golden.go is the format, codec.go reads it strictly and writes it canonically.
 //   - redact.go takes secrets and personal data out before anything is kept.
-//   - receiver.go collects the spans a service exports, tree.go folds them into
+//   - receiver.go collects the spans a service exports (receiver_depth.go bounds them), tree.go folds them into
 //     classes of spans without ids.
 //   - recorder.go makes golden sets: it sits in front of a service and of each of its dependencies, and finds
 //     out by repetition (noise_find.go, noise_pattern.go) which values mean nothing.
