@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/policy"
@@ -112,6 +113,10 @@ func (r *run) try(ctx context.Context, v *prover, o patch.Option, rec *Option) (
 	if !verdicts.standing() {
 		return nil, nil
 	}
+	if why := r.thin(o, &verdicts); why != "" {
+		rec.Why = why + ": " + verdicts.Why
+		return nil, nil
+	}
 	return &attempt{patch: pt, service: service}, nil
 }
 
@@ -128,6 +133,35 @@ func (v *Verdicts) standing() bool {
 		}
 	}
 	return v.Proved || len(v.NotProved) > 0
+}
+
+// nearlyCertain is what ranking has to be of a change that nothing but the ranking speaks for. A draft that reverts an
+// innocent commit costs its readers more than no draft.
+const nearlyCertain = 0.95
+
+// thin says why an option that stands is still not worth a draft: nothing was seen to turn from red to green, and
+// the ranking alone is not sure enough.
+func (r *run) thin(o patch.Option, v *Verdicts) string {
+	if v.Proved || v.mends() {
+		return ""
+	}
+	for _, c := range v.Checks {
+		if c.Want == "red" && c.OK {
+			return "" // a generated test was red without the change and is green with it
+		}
+	}
+	sure := r.result.Suspects[o.Suspect].Confidence
+	if sha, ok := strings.CutPrefix(o.ID, "revert-"); ok {
+		for _, ch := range r.result.Changes {
+			if strings.HasPrefix(ch.SHA, sha) {
+				sure = min(sure, ch.Score)
+			}
+		}
+	}
+	if sure >= nearlyCertain {
+		return ""
+	}
+	return fmt.Sprintf("nothing was seen to turn from red to green, and the ranking alone is only %.2f sure of it", sure)
 }
 
 // mends says whether golden traces that are red on the base build are green with the change: weaker than
@@ -196,7 +230,7 @@ func (o *Option) note() string {
 	case o.Verdicts != nil && o.Verdicts.Proved:
 		return "proved: " + o.Why
 	case o.Verdicts != nil && o.Verdicts.standing():
-		return "stands, but " + o.Why
+		return "not proved: " + o.Why
 	}
 	return "rejected: " + o.Why
 }

@@ -320,6 +320,34 @@ func TestCheaperOptionIsTriedFirst(t *testing.T) {
 	}
 }
 
+// TestRankingAloneHasToBeNearlyCertain: an unproved revert of a change that is only likely to be to blame is no draft.
+func TestRankingAloneHasToBeNearlyCertain(t *testing.T) {
+	f := newFixture()
+	f.incident = "n-plus-one"
+	f.recipes = []patch.Recipe{recipe{rung: patch.Config}}
+	c := f.run(t, nil)
+	sure := c.Suspects[0].Confidence
+	if proposed := c.State == remedy.Proposed; proposed != (sure >= 0.95) {
+		t.Errorf("confidence %.2f, proposed %v", sure, proposed)
+	}
+	f = newFixture()
+	f.incident, f.recipes = "retry-storm", []patch.Recipe{unsure{recipe{rung: patch.Config}}}
+	c = f.run(t, nil)
+	if c.State != remedy.Declined || !strings.Contains(c.Options[0].Why, "red to green") {
+		t.Errorf("a suspect of confidence %.2f was proposed on the ranking alone: %s", c.Suspects[1].Confidence, c.Options[0].Why)
+	}
+}
+
+// unsure proposes for the second suspect.
+type unsure struct{ recipe }
+
+func (u unsure) Propose(in *patch.Input, i int) ([]patch.Option, []patch.Left) {
+	if i != 1 {
+		return nil, nil
+	}
+	return []patch.Option{{ID: "opt-config", Rung: patch.Config, Title: "Guess", Recipe: u.Name(), Suspect: 1}}, nil
+}
+
 func TestPolicyHoldNeedsAPerson(t *testing.T) {
 	f := newFixture()
 	f.judge.decision = policy.Decision{Outcome: policy.Hold, Findings: []policy.Finding{{Effect: policy.Hold, Message: "looks like validation"}}}
