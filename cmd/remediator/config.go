@@ -71,7 +71,7 @@ func configValidateCommand(io stdio) *cobra.Command {
 			if len(args) == 1 {
 				name = args[0]
 			}
-			text, err := os.ReadFile(name)
+			text, err := readInput(name)
 			if err != nil {
 				return inputError(err)
 			}

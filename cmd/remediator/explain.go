@@ -43,7 +43,7 @@ func readCase(path string) (*remedy.Case, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, casedir.CaseFile)
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := readInput(path)
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%s does not exist: name the --out directory of a finished run", path)
 	} else if err != nil {

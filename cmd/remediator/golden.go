@@ -47,12 +47,11 @@ func goldenCheckCommand(io stdio) *cobra.Command {
 }
 
 func readSet(name string) (*replay.Set, error) {
-	f, err := os.Open(name)
+	text, err := readInput(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return replay.ReadSet(f)
+	return replay.ReadSet(bytes.NewReader(text))
 }
 
 func goldenSealCommand(io stdio) *cobra.Command {
@@ -63,7 +62,7 @@ func goldenSealCommand(io stdio) *cobra.Command {
 first: from then on it is what every build is compared with.`,
 		Args: oneArg("the file of a golden trace set"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			text, err := os.ReadFile(args[0])
+			text, err := readInput(args[0])
 			if err != nil {
 				return inputError(err)
 			}

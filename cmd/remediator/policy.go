@@ -92,16 +92,11 @@ func policyCheckCommand(streams stdio) *cobra.Command {
 }
 
 func readDiff(name string, stdin io.Reader) (string, error) {
-	in := stdin
+	read := func() ([]byte, error) { return io.ReadAll(io.LimitReader(stdin, maxDiff+1)) }
 	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", fmt.Errorf("diff: %w", err)
-		}
-		defer f.Close()
-		in = f
+		read = func() ([]byte, error) { return readInput(name) }
 	}
-	b, err := io.ReadAll(io.LimitReader(in, maxDiff+1))
+	b, err := read()
 	if err != nil {
 		return "", fmt.Errorf("reading the diff: %w", err)
 	}

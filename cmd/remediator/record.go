@@ -96,12 +96,7 @@ func record(ctx context.Context, o recordFlags, io stdio) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(o.requests)
-	if err != nil {
-		return inputError(err)
-	}
-	wanted, err := replay.ReadSet(f)
-	f.Close()
+	wanted, err := readSet(o.requests)
 	if err != nil {
 		return inputError(fmt.Errorf("%s: %w", o.requests, err))
 	}

@@ -104,13 +104,11 @@ func readAlert(name string, io stdio) ([]byte, error) {
 		b, err := readBounded(io.in)
 		return b, inputError(err)
 	}
-	f, err := os.Open(name)
+	b, err := readInput(name)
 	if err != nil {
 		return nil, inputError(fmt.Errorf("alert: %w", err))
 	}
-	defer f.Close()
-	b, err := readBounded(f)
-	return b, inputError(err)
+	return b, nil
 }
 
 // readBounded reads at most one byte more than an alert may have, so that Parse can say that it

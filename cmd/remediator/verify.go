@@ -62,7 +62,7 @@ func maximumOneArg(c *cobra.Command, args []string) error {
 }
 
 func verifyCase(dir, key, commit string) ([]attest.Claim, error) {
-	bundle, err := os.ReadFile(filepath.Join(dir, casedir.EvidenceFile))
+	bundle, err := readInput(filepath.Join(dir, casedir.EvidenceFile))
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%s holds no %s: name the --out directory of a finished run", dir, casedir.EvidenceFile)
 	} else if err != nil {

@@ -35,9 +35,10 @@ const (
 	Repository      = "repository.git"
 	RepositorySums  = "repository.sha256" // of every file of the clone, as sha256sum writes it
 	work            = ".work"
+	partialClone    = Repository + ".partial" // of a run that goes on, or was killed
 )
 
-var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, RootFile, Repository, RepositorySums, work}
+var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, RootFile, Repository, partialClone, RepositorySums, work}
 
 // Dir is an open case directory. It is locked until Close.
 type Dir struct {
@@ -64,6 +65,9 @@ func Open(path string) (*Dir, error) {
 			return nil, fmt.Errorf("output directory %s holds %q, which remediator did not make: choose an empty directory with --out", path, e.Name())
 		}
 	}
+	if err := ours(filepath.Join(abs, CaseFile)); err != nil {
+		return nil, fmt.Errorf("output directory %s: %w: choose an empty directory with --out", path, err)
+	}
 	if err := os.MkdirAll(filepath.Join(abs, work), 0o755); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
@@ -86,6 +90,30 @@ func Open(path string) (*Dir, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// ours says whether a case.json, if there is one, was written by this tool.
+func ours(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("its %s is not a regular file", CaseFile)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 200)
+	n, _ := io.ReadFull(f, head)
+	if !bytes.Contains(head[:n], []byte("remediator.case/")) {
+		return fmt.Errorf("it holds a %s that remediator did not write", CaseFile)
+	}
+	return nil
 }
 
 // clearWork empties the work directory but for the lock.

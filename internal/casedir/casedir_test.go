@@ -29,7 +29,7 @@ func write(t *testing.T, path, text string) {
 func TestOpenClearsWhatAnEarlierRunLeft(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "case")
 	d := open(t, path)
-	if err := d.Put(CaseFile, []byte("{}")); err != nil {
+	if err := d.Put(CaseFile, []byte(`{"schema": "remediator.case/v1"}`)); err != nil {
 		t.Fatal(err)
 	}
 	// A run that was killed leaves its work directory, with things in it that cannot simply be removed.
@@ -56,6 +56,17 @@ func TestOpenRefusesForeignDirectories(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, CaseFile)); err != nil {
 		t.Errorf("something was removed from a directory that was refused: %v", err)
+	}
+}
+
+func TestOpenKeepsACaseFileOfSomebodyElse(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, CaseFile), "mine")
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "did not write") {
+		t.Fatalf("Open = %v, want it refused", err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(dir, CaseFile)); string(text) != "mine" {
+		t.Errorf("the file holds %q now", text)
 	}
 }
 
