@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -169,7 +171,7 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 		}
 	}
 	if !o.format.json() {
-		report.Closing(io.out, cs, o.out, o.propose == "branch")
+		report.Closing(io.out, cs, self(), o.out, o.propose == "branch")
 	}
 	return cs, nil
 }
@@ -250,6 +252,14 @@ func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbo
 		Key:       key,
 		Observer:  observer,
 	}, repo, nil
+}
+
+// self is how this program was called: go run builds it into a temporary place that is not on the PATH.
+func self() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(filepath.ToSlash(exe), "/go-build") {
+		return "go run ./cmd/remediator"
+	}
+	return "remediator"
 }
 
 // recipes are all ways to mend something, of every rung and language.

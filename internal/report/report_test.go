@@ -123,7 +123,7 @@ func TestHostileTextStaysText(t *testing.T) {
 				checkPage(t, page)
 				var out bytes.Buffer
 				Explain(&out, c)
-				Closing(&out, c, "out", false)
+				Closing(&out, c, "remediator", "out", false)
 				if strings.ContainsAny(out.String(), "\x1b\x00\r\u202e") {
 					t.Errorf("control characters reach the terminal: %q", out.String())
 				}

@@ -93,8 +93,8 @@ func Explain(w io.Writer, c *remedy.Case) {
 	}
 }
 
-// Closing says where things are and what to do with them.
-func Closing(w io.Writer, c *remedy.Case, out string, pushed bool) {
+// Closing says where things are and what to do with them; self is how the reader calls this program.
+func Closing(w io.Writer, c *remedy.Case, self, out string, pushed bool) {
 	fmt.Fprintln(w)
 	if c.Declined != nil {
 		fmt.Fprintf(w, "No patch is proposed. The report says what was found and what to check by hand:\n")
@@ -119,5 +119,5 @@ func Closing(w io.Writer, c *remedy.Case, out string, pushed bool) {
 		fmt.Fprintf(w, "  see the commit          git -C %s show %s\n", filepath.Join(out, "repository.git"), c.Commit.Branch)
 	}
 	fmt.Fprintf(w, "  open the whole case     %s\n", filepath.Join(out, "report.html"))
-	fmt.Fprintf(w, "  check every claim       remediator verify %s\n", out)
+	fmt.Fprintf(w, "  check every claim       %s verify %s\n", self, out)
 }
