@@ -12,9 +12,15 @@ type Config struct {
 	Flags    Flags              `yaml:"flags,omitempty"`
 	Ladder   []string           `yaml:"ladder,omitempty"`   // allowed rungs: flag_off, revert, config, code
 	Autonomy string             `yaml:"autonomy,omitempty"` // report, branch, draft, ready
-	Policy   Policy             `yaml:"policy,omitempty"`
-	Sandbox  Sandbox            `yaml:"sandbox,omitempty"`
-	SLO      map[string]SLO     `yaml:"slo,omitempty"` // alert name -> what it promises
+	// AutonomyFor changes Autonomy for some services or severities; the first rule that fits holds.
+	AutonomyFor []AutonomyRule `yaml:"autonomy_for,omitempty"`
+	// Approvals are the severities whose patches a person approves before anything is proposed.
+	Approvals []string       `yaml:"approvals,omitempty"`
+	Limits    Limits         `yaml:"limits,omitempty"`
+	Model     Model          `yaml:"model,omitempty"`
+	Policy    Policy         `yaml:"policy,omitempty"`
+	Sandbox   Sandbox        `yaml:"sandbox,omitempty"`
+	SLO       map[string]SLO `yaml:"slo,omitempty"` // alert name -> what it promises
 }
 
 // Service is one deployable of the repository.
@@ -81,4 +87,28 @@ type SLO struct {
 	Operation string  `yaml:"operation,omitempty"`
 	Kind      string  `yaml:"kind,omitempty"` // errors, latency
 	Threshold float64 `yaml:"threshold,omitempty"`
+}
+
+// AutonomyRule sets the autonomy for what it names; an empty list names all.
+type AutonomyRule struct {
+	Services   []string `yaml:"services,omitempty"`
+	Severities []string `yaml:"severities,omitempty"` // critical, major, minor, unknown
+	Autonomy   string   `yaml:"autonomy"`
+}
+
+// Limits bound what the service writes into the repository.
+type Limits struct {
+	OpenPullRequests    int  `yaml:"open_pull_requests,omitempty"`
+	OpenPerService      int  `yaml:"open_per_service,omitempty"`
+	PullRequestsPerHour int  `yaml:"pull_requests_per_hour,omitempty"`
+	CriticalBypass      bool `yaml:"critical_bypass,omitempty"` // limits do not hold for critical incidents
+	KeepClosedBranches  bool `yaml:"keep_closed_branches,omitempty"`
+}
+
+// Model names a local model server that speaks the OpenAI protocol. Without one the recipes work alone.
+type Model struct {
+	URL     string   `yaml:"url,omitempty"`
+	Name    string   `yaml:"name,omitempty"`
+	Context int      `yaml:"context,omitempty"` // tokens; probed when 0
+	Timeout Duration `yaml:"timeout,omitempty"`
 }
