@@ -154,7 +154,18 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	}
 	defer dir.Close()
 
-	p, repo, err := pipeline(ctx, o, dir, fence, key, io)
+	var golden fs.FS
+	if o.golden != "" {
+		if info, err := os.Stat(o.golden); err != nil || !info.IsDir() {
+			return nil, inputError(fmt.Errorf("--golden %s is not a directory", o.golden))
+		}
+		golden = os.DirFS(o.golden)
+	}
+	var observer remedy.Observer = &report.Terminal{W: io.out, Verbose: o.verbose}
+	if o.format.json() {
+		observer = &report.Terminal{W: io.err}
+	}
+	p, repo, err := newPipeline(ctx, pipelineOptions{repository: o.repo, branch: o.branch, golden: golden, dir: dir, fence: fence, key: key, observer: observer})
 	if err != nil {
 		return nil, err
 	}
@@ -202,12 +213,23 @@ func watched(ctx context.Context, p *remedy.Pipeline, in remedy.Input, level str
 	return cs, err
 }
 
-func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbox.Sandbox, key *attest.Key, io stdio) (*remedy.Pipeline, *workbench.Repository, error) {
-	signer, err := key.SSHSigner()
+// pipelineOptions are what run and serve decide differently about one pipeline.
+type pipelineOptions struct {
+	repository, branch string // path of a clone; target branch, "" for its own
+	golden             fs.FS  // golden sets in place of those the configuration names; nil for none
+	dir                *casedir.Dir
+	fence              *sandbox.Sandbox
+	key                *attest.Key
+	observer           remedy.Observer
+}
+
+// newPipeline clones the repository, reads its configuration and wires one pipeline.
+func newPipeline(ctx context.Context, o pipelineOptions) (*remedy.Pipeline, *workbench.Repository, error) {
+	signer, err := o.key.SSHSigner()
 	if err != nil {
 		return nil, nil, machineError(err)
 	}
-	repo, err := workbench.OpenRepository(ctx, o.repo, dir.File(casedir.Repository), o.branch, signer)
+	repo, err := workbench.OpenRepository(ctx, o.repository, o.dir.File(casedir.Repository), o.branch, signer)
 	if err != nil {
 		return nil, nil, inputError(err)
 	}
@@ -216,13 +238,6 @@ func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbo
 		return nil, nil, inputError(err)
 	}
 	conf := repo.Config()
-	var golden fs.FS
-	if o.golden != "" {
-		if info, err := os.Stat(o.golden); err != nil || !info.IsDir() {
-			return nil, nil, inputError(fmt.Errorf("--golden %s is not a directory", o.golden))
-		}
-		golden = os.DirFS(o.golden)
-	}
 	judge, err := newJudge(ctx, conf, repo.BaseTree())
 	if err != nil {
 		return nil, nil, inputError(err)
@@ -231,26 +246,22 @@ func pipeline(ctx context.Context, o runOptions, dir *casedir.Dir, fence *sandbo
 	if err != nil {
 		return nil, nil, err
 	}
-	var observer remedy.Observer = &report.Terminal{W: io.out, Verbose: o.verbose}
-	if o.format.json() {
-		observer = &report.Terminal{W: io.err}
-	}
 	for _, n := range notes {
-		observer.Note(n)
+		o.observer.Note(n)
 	}
 	return &remedy.Pipeline{
-		Settings: workbench.Settings(conf, version(), golden),
+		Settings: workbench.Settings(conf, version(), o.golden),
 		Repo:     repo,
-		Bench:    workbench.New(fence, repo, dir.Work(), o.repo),
+		Bench:    workbench.New(o.fence, repo, o.dir.Work(), o.repository),
 		Judge:    judge,
 		Recipes:  recipes(),
 		Index: func(ctx context.Context, tree fs.FS) (*codeindex.Index, error) {
 			return codeindex.Build(ctx, tree, codeindex.Options{})
 		},
-		Artifacts: dir,
+		Artifacts: o.dir,
 		Pages:     pages,
-		Key:       key,
-		Observer:  observer,
+		Key:       o.key,
+		Observer:  o.observer,
 	}, repo, nil
 }
 
