@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
 	"github.com/remediator/remediator/telemetry"
+	"github.com/remediator/remediator/telemetry/nesting"
 )
 
 // Bounds of the receiver. A service under test is candidate code: it may send anything.
@@ -155,13 +156,13 @@ func decodeExport(body []byte, asJSON bool, fromJSON, fromProto func([]byte) err
 		}
 	}()
 	if asJSON {
-		if jsonTooDeep(body) {
-			return errTooDeep
+		if err := nesting.JSON(body); err != nil {
+			return err
 		}
 		return fromJSON(body)
 	}
-	if protoTooDeep(body, maxExportDepth) {
-		return errTooDeep
+	if err := nesting.Proto(body); err != nil {
+		return err
 	}
 	return fromProto(body)
 }

@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/telemetry/nesting"
 )
 
 // Signal is one of the three kinds of telemetry.
@@ -82,6 +84,9 @@ func (r *Reader) decode(line []byte, signal Signal) (err error) {
 	}()
 	if line[0] != '{' {
 		return errors.New("not a JSON object")
+	}
+	if err := nesting.JSON(line); err != nil {
+		return err // before the decoder's recursion, which nothing would stop
 	}
 	switch signal {
 	case Traces:

@@ -1,0 +1,112 @@
+// Package nesting tells whether an OTLP export, as bytes that nobody has decoded yet, is nested too
+// deeply to be decoded. The decoders recurse without a bound of their own, and a stack that overflows
+// ends the whole process: no recover catches it.
+//
+// It must not decode: whatever is malformed in another way is left to the decoder, which reports
+// it. What the decoder would walk into, this package has to walk into too; where the two could read
+// the same bytes differently it follows the decoder (pdata's internal/proto), not the specification.
+package nesting
+
+import "errors"
+
+// Depth bounds the messages in one another. A real export is ten messages deep, and each level of
+// a nested attribute adds two.
+const Depth = 100
+
+// ErrTooDeep is the answer to an export beyond Depth.
+var ErrTooDeep = errors.New("the export is nested too deeply; send flat attributes")
+
+// JSON returns ErrTooDeep when brackets outside strings nest deeper than twice the bound: JSON needs a
+// bracket for each message and one for each list.
+func JSON(data []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > 2*Depth {
+				return ErrTooDeep
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
+
+// Proto returns ErrTooDeep when the length-delimited fields of a protobuf message nest deeper than
+// the bound. Without the schema a string looks like a message until its bytes stop making sense; no
+// text keeps making sense for a hundred levels. Each byte is looked at about once, since a field's
+// content is passed over on the level above.
+func Proto(data []byte) error {
+	if deep(data, Depth) {
+		return ErrTooDeep
+	}
+	return nil
+}
+
+func deep(data []byte, left int) bool {
+	if left == 0 {
+		return true
+	}
+	for len(data) > 0 {
+		tag, n := varint(data)
+		if n == 0 || tag>>3 == 0 {
+			return false
+		}
+		data = data[n:]
+		size := 0
+		switch tag & 7 {
+		case 0: // varint
+			if _, size = varint(data); size == 0 {
+				return false
+			}
+		case 1: // 64 bits
+			size = 8
+		case 5: // 32 bits
+			size = 4
+		case 2: // length-delimited
+			length, n := varint(data)
+			if n == 0 || length > uint64(len(data)-n) {
+				return false
+			}
+			data = data[n:]
+			size = int(length) //nolint:gosec // at most len(data)
+			if deep(data[:size], left-1) {
+				return true
+			}
+		case 3, 4:
+			// OTLP has no groups, but the decoder steps over those it does not know and goes on to what follows. Their
+			// brackets are passed over one at a time: that looks into more than the decoder does, never into less.
+		default:
+			return false
+		}
+		if size > len(data) {
+			return false
+		}
+		data = data[size:]
+	}
+	return false
+}
+
+// varint reads a number and how many bytes it took, 0 when it is cut off or too long. As in the decoder, what
+// does not fit into 64 bits is lost and no error: [encoding/binary.Uvarint] refuses it, and an export
+// written so would be passed by the guard and taken by the decoder.
+func varint(data []byte) (v uint64, n int) {
+	for shift := 0; shift < 64; shift += 7 {
+		if n >= len(data) {
+			return 0, 0
+		}
+		b := data[n]
+		n++
+		v |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return v, n
+		}
+	}
+	return 0, 0
+}
