@@ -54,6 +54,8 @@ type Patch struct {
 	Summary []string `json:"summary"`
 	// Risks says what a reviewer should think about.
 	Risks []string `json:"risks,omitempty"`
+	// Author is set where a model had a part in it.
+	Author *Authorship `json:"author,omitempty"`
 }
 
 // FileEdit is the whole old and new content of one file. Old is nil for a new file,

@@ -113,16 +113,18 @@ const (
 
 // Option is one option considered, and why it was taken or left.
 type Option struct {
-	ID       string           `json:"id,omitempty"`
-	Rung     patch.Rung       `json:"rung"`
-	Title    string           `json:"title,omitempty"`
-	Recipe   string           `json:"recipe,omitempty"`
-	Outcome  Outcome          `json:"outcome"`
-	Why      string           `json:"why"`
-	Suggests string           `json:"suggested_by,omitempty"`
-	Diff     string           `json:"diff,omitempty"`
-	Policy   *policy.Decision `json:"policy,omitempty"`
-	Verdicts *Verdicts        `json:"verdicts,omitempty"`
+	ID       string     `json:"id,omitempty"`
+	Rung     patch.Rung `json:"rung"`
+	Title    string     `json:"title,omitempty"`
+	Recipe   string     `json:"recipe,omitempty"`
+	Outcome  Outcome    `json:"outcome"`
+	Why      string     `json:"why"`
+	Suggests string     `json:"suggested_by,omitempty"`
+	Diff     string     `json:"diff,omitempty"`
+	// Author is set where a model had a part in the draft, also in one that failed.
+	Author   *patch.Authorship `json:"author,omitempty"`
+	Policy   *policy.Decision  `json:"policy,omitempty"`
+	Verdicts *Verdicts         `json:"verdicts,omitempty"`
 }
 
 // Patch is the chosen patch without the file contents, which stand in patch.diff.

@@ -76,8 +76,11 @@ func (r *run) climb(ctx context.Context) error {
 // reason in rec.
 func (r *run) try(ctx context.Context, v *prover, o patch.Option, rec *Option) (*attempt, error) {
 	rec.Outcome = Rejected
-	pt, err := patch.Draft(r.input, o, r.Recipes)
+	pt, err := r.draft(ctx, o, rec)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		rec.Why = "it could not be drafted: " + err.Error()
 		return nil, nil
 	}
@@ -113,7 +116,11 @@ func (r *run) try(ctx context.Context, v *prover, o patch.Option, rec *Option) (
 	if !verdicts.standing() {
 		return nil, nil
 	}
-	if why := r.thin(o, &verdicts); why != "" {
+	why := unproved(rec.Author, &verdicts)
+	if why == "" {
+		why = r.thin(o, &verdicts)
+	}
+	if why != "" {
 		rec.Why = why + ": " + verdicts.Why
 		return nil, nil
 	}

@@ -177,7 +177,9 @@ func (r *run) statement() (attest.Statement, error) {
 	}
 	if c.Commit != nil {
 		s.Subject = attest.Subject{Commit: c.Commit.SHA, Tree: c.Commit.Tree}
-		s.Predicate.Author = attest.Author{Recipe: c.Patch.Option.Recipe, Rung: string(c.Patch.Option.Rung)}
+		if s.Predicate.Author, err = author(&c.Patch.Patch); err != nil {
+			return s, err
+		}
 		s.Predicate.Diff.SHA256 = c.Patch.Digest
 		s.Predicate.Commit.By = attest.ByEvidenceKey
 		s.Predicate.Policy.Bundle = c.Policy.Bundle

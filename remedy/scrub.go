@@ -7,6 +7,7 @@ import "reflect"
 var kept = map[string]bool{
 	"SHA": true, "Commit": true, "Culprit": true, "Digest": true, "Fingerprint": true, "Tree": true, "Parent": true, "Branch": true,
 	"Diff": true, "File": true, "Path": true, "Bundle": true, "Key": true, "Schema": true, "ID": true, "Traces": true, "Deployed": true,
+	"ModelDigest": true, "PromptSHA256": true, "AnswerSHA256": true,
 }
 
 // scrub applies redact to every text of a value that may have come from telemetry, an alert or a

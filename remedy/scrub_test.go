@@ -27,7 +27,8 @@ func TestScrubReachesEveryText(t *testing.T) {
 		t.Fatal(err)
 	}
 	identifiers := map[string]bool{"sha": true, "commit": true, "deployed": true, "digest": true, "fingerprint": true, "tree": true, "parent": true,
-		"branch": true, "diff": true, "file": true, "path": true, "bundle": true, "key": true, "schema": true, "id": true, "traces": true}
+		"branch": true, "diff": true, "file": true, "path": true, "bundle": true, "key": true, "schema": true, "id": true, "traces": true,
+		"model_digest": true, "prompt_sha256": true, "answer_sha256": true}
 	var walk func(at string, v any)
 	walk = func(at string, v any) {
 		switch v := v.(type) {
