@@ -22,7 +22,8 @@ type Store interface {
 	Get(ctx context.Context, fingerprint string) (*Record, error)
 	Put(ctx context.Context, r *Record) error
 	Delete(ctx context.Context, fingerprint string) error
-	// List returns all records, newest alert first.
+	// List returns all records, newest alert first. One that cannot be decoded does not stop the
+	// others: it stands in the list as [Damaged] makes it.
 	List(ctx context.Context) ([]*Record, error)
 	// Watch sends every change from now on until ctx ends; a deleted record has Stage "".
 	Watch(ctx context.Context) (<-chan *Record, error)
@@ -96,10 +97,11 @@ type DeadLetter struct {
 
 // Alert is a notification as a webhook brought it.
 type Alert struct {
-	Source  string    `json:"source"` // name of the configured source
-	Format  string    `json:"format"` // "alertmanager", "grafana", ...
-	At      time.Time `json:"at"`     // arrival
-	Body    []byte    `json:"body"`   // as it arrived, checked
+	Source  string    `json:"source"`         // name of the configured source
+	Format  string    `json:"format"`         // "alertmanager", "grafana", ...
+	At      time.Time `json:"at"`             // arrival
+	Body    []byte    `json:"body,omitempty"` // as it arrived, checked
+	Blob    string    `json:"blob,omitempty"` // where a body is that is too large for a task; set by Desk.Receive
 	Mapping []byte    `json:"mapping,omitempty"`
 }
 

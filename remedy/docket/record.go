@@ -43,9 +43,11 @@ type Record struct {
 	Stage       Stage             `json:"stage"`
 	Repository  string            `json:"repository,omitempty"` // owner/name
 	Incident    incident.Incident `json:"incident"`             // as first fired, worst severity so far
-	AlertBlob   string            `json:"alert_blob,omitempty"` // the body that opened the case
-	Alerts      int               `json:"alerts"`               // notifications folded in
-	FirstAlert  time.Time         `json:"first_alert"`          // arrival
+	AlertBlob   string            `json:"alert_blob,omitempty"` // the body that opened the case, as it arrived
+	AlertSource string            `json:"alert_source,omitempty"`
+	AlertFormat string            `json:"alert_format,omitempty"`
+	Alerts      int               `json:"alerts"`      // notifications folded in
+	FirstAlert  time.Time         `json:"first_alert"` // arrival
 	LastAlert   time.Time         `json:"last_alert"`
 	Resolved    time.Time         `json:"resolved,omitzero"` // the alert's end, zero while firing
 	Flaps       int               `json:"flaps,omitempty"`   // how often it fired again after its end
@@ -53,10 +55,15 @@ type Record struct {
 	JoinedTo string   `json:"joined_to,omitempty"`
 	Members  []string `json:"members,omitempty"` // fingerprints that joined this one
 
-	Attempt  int       `json:"attempt"`
-	Progress string    `json:"progress,omitempty"` // state of the pipeline while Running
-	Summary  *Summary  `json:"summary,omitempty"`  // of the finished case
-	Files    string    `json:"files,omitempty"`    // blob of the archived case directory
+	Attempt  int      `json:"attempt"`            // runs begun since a person or an event last asked for one
+	Runs     int      `json:"runs"`               // runs begun in all; names the files of each
+	Round    int      `json:"round,omitempty"`    // how often a person let it go on after its fix was merged; each has a branch of its own
+	Rebases  int      `json:"rebases,omitempty"`  // in a row, because the base moved before anything was written
+	Progress string   `json:"progress,omitempty"` // state of the pipeline while Running
+	Summary  *Summary `json:"summary,omitempty"`  // of the finished case
+	// Files is the prefix of the blobs that hold the files of the last finished run, one each:
+	// Files + "case.json", Files + "report.html" and so on; "" when there are none. CaseFile reads one.
+	Files    string    `json:"files,omitempty"`
 	Hold     *Hold     `json:"hold,omitempty"`
 	Decision *Decision `json:"decision,omitempty"` // what a person said
 	Effects  []Effect  `json:"effects,omitempty"`
@@ -64,6 +71,7 @@ type Record struct {
 	Lease    *Lease    `json:"lease,omitempty"`
 	History  []Event   `json:"history,omitempty"` // bounded; oldest are dropped
 	Failure  string    `json:"failure,omitempty"` // of the last attempt
+	Ended    time.Time `json:"ended,omitzero"`    // when the stage last became one that ends
 	Updated  time.Time `json:"updated"`
 
 	// Revision is the store's, for compare-and-set; 0 means not yet stored.
@@ -86,7 +94,9 @@ type Summary struct {
 	Base       string          `json:"base,omitempty"`    // commit
 	Branch     string          `json:"branch,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
-	Culprit    string          `json:"culprit,omitempty"` // commit blamed
+	Digest     string          `json:"digest,omitempty"`   // of patch.diff; what an approval holds for
+	Severity   string          `json:"severity,omitempty"` // that the rules were read for
+	Culprit    string          `json:"culprit,omitempty"`  // commit blamed
 	// Causes identify what is blamed, strongest first, as opaque keys: two cases that share one within
 	// overlapping windows have one cause.
 	Causes []string `json:"causes,omitempty"`
@@ -120,6 +130,9 @@ type Decision struct {
 	Via     string    `json:"via"` // "comment", "slack", "page", "api"
 	Reason  string    `json:"reason,omitempty"`
 	At      time.Time `json:"at"`
+	// Hold is the code of the hold it was said about, Digest that of the patch that was approved.
+	Hold   string `json:"hold,omitempty"`
+	Digest string `json:"digest,omitempty"`
 }
 
 // Effect is one outward effect. It is stored with Done false before it is begun.
@@ -128,6 +141,9 @@ type Effect struct {
 	At   time.Time `json:"at"`
 	Done bool      `json:"done"`
 	Ref  string    `json:"ref,omitempty"` // id or URL outside
+	// Version names what the effect brings about, where that can change: done means done for this version.
+	Version string `json:"version,omitempty"`
+	Body    string `json:"body,omitempty"` // of a comment that is not yet written
 }
 
 // Pull is the pull request as last seen.
