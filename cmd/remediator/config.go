@@ -20,32 +20,44 @@ func configCommand(io stdio) *cobra.Command {
 }
 
 func configInitCommand(io stdio) *cobra.Command {
-	var write bool
+	var write, server bool
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Read a repository and propose a configuration for it",
 		Long: `Reads the repository and prints a configuration with its services and their build, test
-and run commands, with a comment wherever something was guessed.`,
+and run commands, with a comment wherever something was guessed. With --server it prints a
+configuration of ` + "`remediator serve`" + ` to start from; DIR is where --write puts it.`,
 		Args: maximumOneArg,
 		RunE: func(_ *cobra.Command, args []string) error {
-			dir := "."
+			dir, name := ".", config.File
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			text, notes, err := config.Init(os.DirFS(dir))
-			if err != nil {
-				return inputError(err)
+			if info, err := os.Stat(dir); err != nil {
+				return inputError(fmt.Errorf("%w: name the directory of a repository", err))
+			} else if !info.IsDir() {
+				return inputError(fmt.Errorf("%s is not a directory: name the directory of a repository", dir))
 			}
-			for _, n := range notes {
-				fmt.Fprintln(io.err, "note:", n)
+			text, again := config.InitServer(), "--server "
+			if server {
+				name = config.ServerFile
+			} else {
+				proposal, notes, err := config.Init(os.DirFS(dir))
+				if err != nil {
+					return inputError(fmt.Errorf("%s: %w", dir, err))
+				}
+				for _, n := range notes {
+					fmt.Fprintln(io.err, "note:", n)
+				}
+				text, again = proposal, ""
 			}
 			if !write {
-				_, err = io.out.Write(text)
+				_, err := io.out.Write(text)
 				return err
 			}
-			f, err := os.OpenFile(filepath.Join(dir, config.File), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 			if errors.Is(err, fs.ErrExist) {
-				return inputError(fmt.Errorf("%s exists already: compare it with what `remediator config init %s` prints", filepath.Join(dir, config.File), dir))
+				return inputError(fmt.Errorf("%s exists already: compare it with what `remediator config init %s%s` prints", filepath.Join(dir, name), again, dir))
 			} else if err != nil {
 				return inputError(err)
 			}
@@ -53,53 +65,89 @@ and run commands, with a comment wherever something was guessed.`,
 			return errors.Join(err, f.Close())
 		},
 	}
-	c.Flags().BoolVar(&write, "write", false, "write "+config.File+" instead of printing it; never overwrites")
+	c.Flags().BoolVar(&write, "write", false, "write the file instead of printing it; never overwrites")
+	c.Flags().BoolVar(&server, "server", false, "the configuration of remediator serve, "+config.ServerFile)
 	return c
 }
 
 func configValidateCommand(io stdio) *cobra.Command {
 	var f format
+	var server bool
 	c := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a configuration; every mistake is named with its line and its fix",
-		Args:  maximumOneArg,
+		Long: `Checks FILE, ` + config.File + ` when none is named; with --server a configuration of
+` + "`remediator serve`" + `, ` + config.ServerFile + ` when none is named. What is allowed and may still not be meant, such
+as a secret that is missing or that others can read, is printed as a warning.`,
+		Args: maximumOneArg,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err
 			}
 			name := config.File
+			if server {
+				name = config.ServerFile
+			}
 			if len(args) == 1 {
 				name = args[0]
 			}
-			text, err := readInput(name)
-			if err != nil {
-				return inputError(err)
-			}
-			_, err = config.Parse(text)
+			warnings, err := checkConfig(name, server)
 			var problems *config.Error
 			switch {
-			case err == nil && f.json():
-				return writeJSON(io.out, []config.Problem{})
-			case err == nil:
-				_, err = fmt.Fprintf(io.out, "%s is valid\n", name)
-				return err
 			case errors.As(err, &problems) && f.json():
 				if err := writeJSON(io.out, problems.Problems); err != nil {
 					return err
 				}
 				return quiet(exitNo)
+			case problems != nil:
+				problems.File = name
+				return coded(exitNo, problems)
+			case err != nil:
+				return inputError(err)
 			}
-			return coded(exitNo, fmt.Errorf("%s: %w", name, err))
+			for _, w := range warnings {
+				fmt.Fprintln(io.err, "warning:", w)
+			}
+			if f.json() {
+				return writeJSON(io.out, []config.Problem{})
+			}
+			_, err = fmt.Fprintf(io.out, "%s is valid\n", name)
+			return err
 		},
 	}
 	f.bind(c)
+	c.Flags().BoolVar(&server, "server", false, "FILE is a configuration of remediator serve")
 	return c
 }
 
+// checkConfig reads and checks a configuration. Its error is a *config.Error where the file is wrong.
+func checkConfig(name string, server bool) ([]config.Problem, error) {
+	if server {
+		s, err := config.LoadServer(name)
+		if err != nil {
+			return nil, err
+		}
+		return s.Warnings(), nil
+	}
+	text, err := readInput(name)
+	if err != nil {
+		return nil, err
+	}
+	_, err = config.Parse(text)
+	return nil, err
+}
+
 func configSchemaCommand(io stdio) *cobra.Command {
-	return &cobra.Command{Use: "schema", Short: "Print the JSON Schema of " + config.File, Args: noArgs,
+	var server bool
+	c := &cobra.Command{Use: "schema", Short: "Print the JSON Schema of " + config.File, Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := io.out.Write(config.Schema())
+			schema := config.Schema
+			if server {
+				schema = config.ServerSchema
+			}
+			_, err := io.out.Write(schema())
 			return err
 		}}
+	c.Flags().BoolVar(&server, "server", false, "the schema of remediator serve's configuration")
+	return c
 }

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the published schemas anew")
 
 // TestPublishedSchemasAreCurrent keeps docs/schemas equal to what the program prints.
 func TestPublishedSchemasAreCurrent(t *testing.T) {
-	want := map[string][]byte{"remediator-config": config.Schema()}
+	want := map[string][]byte{"remediator-config": config.Schema(), "remediator-serve": config.ServerSchema()}
 	for _, name := range slices.Sorted(maps.Keys(outputs)) {
 		text, err := outputSchema(name)
 		if err != nil {

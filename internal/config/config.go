@@ -14,7 +14,8 @@ type Config struct {
 	Autonomy string             `yaml:"autonomy,omitempty"` // report, branch, draft, ready
 	// AutonomyFor changes Autonomy for some services or severities; the first rule that fits holds.
 	AutonomyFor []AutonomyRule `yaml:"autonomy_for,omitempty"`
-	// Approvals are the severities whose patches a person approves before anything is proposed.
+	// Approvals are the severities whose patches a person approves before anything is proposed. Absent
+	// means the default, an empty list none.
 	Approvals []string       `yaml:"approvals,omitempty"`
 	Limits    Limits         `yaml:"limits,omitempty"`
 	Model     Model          `yaml:"model,omitempty"`
@@ -78,7 +79,7 @@ type Sandbox struct {
 	Processes int      `yaml:"processes,omitempty"`
 }
 
-// Duration is written as in Go: "90s", "5m".
+// Duration is written as in Go: "90s", "5m"; days may be written too: "90d".
 type Duration time.Duration
 
 // SLO says what an alert promises.
@@ -98,11 +99,12 @@ type AutonomyRule struct {
 
 // Limits bound what the service writes into the repository.
 type Limits struct {
-	OpenPullRequests    int  `yaml:"open_pull_requests,omitempty"`
-	OpenPerService      int  `yaml:"open_per_service,omitempty"`
-	PullRequestsPerHour int  `yaml:"pull_requests_per_hour,omitempty"`
-	CriticalBypass      bool `yaml:"critical_bypass,omitempty"` // limits do not hold for critical incidents
-	KeepClosedBranches  bool `yaml:"keep_closed_branches,omitempty"`
+	OpenPullRequests    int `yaml:"open_pull_requests,omitempty"`
+	OpenPerService      int `yaml:"open_per_service,omitempty"`
+	PullRequestsPerHour int `yaml:"pull_requests_per_hour,omitempty"`
+	// CriticalBypass lets critical incidents pass the limits; a pointer, so that false can be said.
+	CriticalBypass     *bool `yaml:"critical_bypass,omitempty"`
+	KeepClosedBranches bool  `yaml:"keep_closed_branches,omitempty"`
 }
 
 // Model names a local model server that speaks the OpenAI protocol. Without one the recipes work alone.

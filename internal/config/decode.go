@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -42,24 +41,32 @@ func Load(fsys fs.FS) (Config, error) {
 
 // Parse decodes a configuration, checks it and fills in the defaults. Its error is an *Error
 // that names every mistake with line, column and fix.
-func Parse(data []byte) (Config, error) {
+func Parse(data []byte) (Config, error) { return parse[Config](data, File, notes) }
+
+// checked is a configuration that knows its defaults and its mistakes.
+type checked[T any] interface {
+	withDefaults() T
+	Validate() []Problem
+}
+
+func parse[T checked[T]](data []byte, file string, notes map[string]note) (T, error) {
+	var none, c T
 	var found problems
 	root := parseDocument(data, &found)
-	if err := found.err(); err != nil {
-		return Config{}, err
+	if err := found.err(file); err != nil {
+		return none, err
 	}
-	w := walker{positions: map[string]*token.Position{}}
+	w := walker{positions: map[string]*token.Position{}, notes: notes}
 	if root != nil {
-		w.walk(root, reflect.TypeFor[Config](), "")
+		w.walk(root, reflect.TypeFor[T](), "", "")
 	}
-	if err := w.found.err(); err != nil {
-		return Config{}, err
+	if err := w.found.err(file); err != nil {
+		return none, err
 	}
-	var c Config
 	if root != nil {
 		if err := yaml.NodeToValue(root, &c, yaml.Strict()); err != nil {
 			found.add(syntaxProblem(err))
-			return Config{}, found.err()
+			return none, found.err(file)
 		}
 	}
 	c = c.withDefaults()
@@ -69,8 +76,8 @@ func Parse(data []byte) (Config, error) {
 		}
 		found.add(p)
 	}
-	if err := found.err(); err != nil {
-		return Config{}, err
+	if err := found.err(file); err != nil {
+		return none, err
 	}
 	return c, nil
 }
@@ -166,6 +173,7 @@ func firstLine(s string) string {
 type walker struct {
 	found     problems
 	positions map[string]*token.Position
+	notes     map[string]note // by path, with * for a name and [] for an index
 }
 
 // locate finds the position of a path, or of the nearest thing around it.
@@ -194,7 +202,11 @@ func (w *walker) wrong(n ast.Node, path, message, fix string) {
 	w.found.add(p)
 }
 
-func (w *walker) walk(n ast.Node, t reflect.Type, path string) {
+// walk compares a node with a type. key is the path as the notes write it.
+func (w *walker) walk(n ast.Node, t reflect.Type, path, key string) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if tok := n.GetToken(); tok != nil {
 		if _, known := w.positions[path]; !known {
 			w.positions[path] = tok.Position
@@ -208,17 +220,19 @@ func (w *walker) walk(n ast.Node, t reflect.Type, path string) {
 	}
 	switch {
 	case t == reflect.TypeFor[Duration]():
-		text := scalar(n)
-		if _, err := time.ParseDuration(text); err != nil {
-			w.wrong(n, path, "must be a duration, not "+describe(n), `write "90s" or "5m"`)
+		note := w.notes[key]
+		if d, err := ParseDuration(scalar(n)); err != nil {
+			w.wrong(n, path, "must be a duration, not "+describe(n), `write "90s", "5m" or "30d"`)
+		} else if note.most > 0 && (d < note.least || d > note.most) {
+			w.wrong(n, path, fmt.Sprintf("must be between %v and %v", note.least, note.most), "")
 		}
 	case t.Kind() == reflect.Struct:
-		w.walkStruct(n, t, path)
+		w.walkStruct(n, t, path, key)
 	case t.Kind() == reflect.Map:
 		for _, e := range w.entries(n, path) {
-			key := join(path, keyText(e))
-			w.positions[key] = e.Key.GetToken().Position
-			w.walk(e.Value, t.Elem(), key)
+			entry := join(path, keyText(e))
+			w.positions[entry] = e.Key.GetToken().Position
+			w.walk(e.Value, t.Elem(), entry, key+".*")
 		}
 	case t.Kind() == reflect.Slice:
 		seq, ok := n.(*ast.SequenceNode)
@@ -231,7 +245,7 @@ func (w *walker) walk(n ast.Node, t reflect.Type, path string) {
 			return
 		}
 		for i, v := range seq.Values {
-			w.walk(v, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+			w.walk(v, t.Elem(), fmt.Sprintf("%s[%d]", path, i), key+"[]")
 		}
 	case t.Kind() == reflect.String:
 		switch n.(type) {
@@ -244,8 +258,10 @@ func (w *walker) walk(n ast.Node, t reflect.Type, path string) {
 	case t.Kind() == reflect.Int:
 		if _, ok := n.(*ast.IntegerNode); !ok {
 			w.wrong(n, path, "must be a whole number, not "+describe(n), unquoted(n))
-		} else if _, err := strconv.ParseInt(scalar(n), 0, 32); err != nil {
+		} else if v, err := strconv.ParseInt(scalar(n), 0, 32); err != nil {
 			w.wrong(n, path, "is too large or not a decimal number", "")
+		} else if note := w.notes[key]; note.high > 0 && (int(v) < note.low || int(v) > note.high) {
+			w.wrong(n, path, fmt.Sprintf("must be between %d and %d", note.low, note.high), "")
 		}
 	case t.Kind() == reflect.Float64:
 		switch n.(type) {
@@ -262,7 +278,7 @@ func (w *walker) walk(n ast.Node, t reflect.Type, path string) {
 	}
 }
 
-func (w *walker) walkStruct(n ast.Node, t reflect.Type, path string) {
+func (w *walker) walkStruct(n ast.Node, t reflect.Type, path, at string) {
 	fields := map[string]reflect.Type{}
 	var names []string
 	for f := range fieldsOf(t) {
@@ -282,7 +298,7 @@ func (w *walker) walkStruct(n ast.Node, t reflect.Type, path string) {
 		}
 		key := join(path, name)
 		w.positions[key] = e.Key.GetToken().Position
-		w.walk(e.Value, typ, key)
+		w.walk(e.Value, typ, key, join(at, name))
 	}
 }
 

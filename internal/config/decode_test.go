@@ -22,6 +22,12 @@ const complete = `services:
       - {name: payments, env: PAYMENTS_URL, port: 18080}
 ladder: [revert, code]
 autonomy: branch
+autonomy_for:
+  - {services: [orders], severities: [critical], autonomy: report}
+  - {severities: [minor, unknown], autonomy: ready}
+approvals: [critical]
+limits: {open_pull_requests: 7, pull_requests_per_hour: 2, critical_bypass: false, keep_closed_branches: true}
+model: {url: "http://127.0.0.1:11434/v1", name: small, context: 8192, timeout: 2m}
 policy:
   thresholds: {size.lines: 80}
 sandbox:
@@ -72,7 +78,7 @@ func TestParseNamesPlaceAndFix(t *testing.T) {
 		want []string
 	}{
 		"unknown key, near":       {head + "    langage: go\n", []string{`5:5: services.a.langage: unknown key; did you mean "language"?`}},
-		"unknown key, far":        {head + "zzzzzzz: 1\n", []string{"5:1: zzzzzzz: unknown key; remove it; known here: autonomy, flags"}},
+		"unknown key, far":        {head + "zzzzzzz: 1\n", []string{"5:1: zzzzzzz: unknown key; remove it; known here: approvals, autonomy, autonomy_for, flags"}},
 		"command as text":         {"services:\n  a:\n    paths: [a/]\n    test: make test\n", []string{`4:11: services.a.test: must be a list, not text; write a list: ["make", "test"]`}},
 		"paths as text":           {"services:\n  a:\n    paths: a/\n    test: [t]\n", []string{`3:12: services.a.paths: must be a list, not text; write a list: ["a/"]`}},
 		"port as text":            {head + "    port: \"80\"\n", []string{"5:11: services.a.port: must be a whole number, not text; remove the quotes"}},

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -39,18 +40,42 @@ func fieldsOf(t reflect.Type) iter.Seq[field] {
 
 func asYAML(err error, target *yaml.Error) bool { return errors.As(err, target) }
 
-// UnmarshalText reads a Go duration.
-func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
+// ParseDuration reads a Go duration in which days may stand too, each of 24 hours: "90d", "1d12h".
+func ParseDuration(text string) (Duration, error) {
+	hours := days.ReplaceAllStringFunc(text, func(part string) string {
+		n, _ := strconv.ParseFloat(strings.TrimSuffix(part, "d"), 64)
+		return strconv.FormatFloat(n*24, 'f', -1, 64) + "h"
+	})
+	v, err := time.ParseDuration(hours)
 	if err != nil {
-		return fmt.Errorf("%q is not a duration; write \"90s\" or \"5m\"", text)
+		return 0, fmt.Errorf("%q is not a duration; write \"90s\", \"5m\" or \"30d\"", text)
 	}
-	*d = Duration(v)
+	return Duration(v), nil
+}
+
+var days = regexp.MustCompile(`[0-9]{1,6}(\.[0-9]{1,6})?d`)
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := ParseDuration(string(text))
+	if err != nil {
+		return err
+	}
+	*d = v
 	return nil
 }
 
-// MarshalText writes a Go duration.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+// MarshalText writes a duration in the form that UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String is whole days as "90d" and everything else as Go writes it.
+func (d Duration) String() string {
+	const day = Duration(24 * time.Hour)
+	if d >= day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return time.Duration(d).String()
+}
 
 // units of memory sizes. Decimal and binary prefixes are told apart, as in Kubernetes.
 var units = []struct {

@@ -116,13 +116,25 @@ func render(found []*proposal, flags foundFlags) []byte {
 # (report, branch, draft, ready). Nothing is written unless the command says so.
 ladder: [%s]
 autonomy: %s
+# autonomy_for:
+#   - {severities: [minor, unknown], autonomy: report}
+
+# Severities that wait for a person before anything is proposed; [] for none.
+approvals: [%s]
+
+# Bounds of what is written into this repository; critical incidents may pass them.
+limits: {open_pull_requests: %d, open_per_service: %d, pull_requests_per_hour: %d, critical_bypass: true}
+
+# A local model server that speaks the OpenAI protocol; the recipes work without one.
+# model: {url: "http://127.0.0.1:11434/v1", name: qwen2.5-coder}
 
 # Bounds of what candidate code may use.
 sandbox:
   timeout: 10m
   memory: %s
   processes: %d
-`, strings.Join(rungs, ", "), DefaultAutonomy, DefaultMemory, DefaultProcesses)
+`, strings.Join(rungs, ", "), DefaultAutonomy, strings.Join(defaultApprovals, ", "),
+		DefaultOpen, DefaultOpenPerService, DefaultPerHour, DefaultMemory, DefaultProcesses)
 	return b.Bytes()
 }
 

@@ -54,8 +54,8 @@ type problems []Problem
 
 func (ps *problems) add(p Problem) { *ps = append(*ps, p) }
 
-// err returns nil when nothing was found.
-func (ps problems) err() error {
+// err returns nil when nothing was found, else an *Error about the file.
+func (ps problems) err(file string) error {
 	if len(ps) == 0 {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (ps problems) err() error {
 		}
 		return strings.Compare(a.Path+a.Message, b.Path+b.Message)
 	})
-	return &Error{File: File, Problems: sorted}
+	return &Error{File: file, Problems: sorted}
 }
 
 // nearest returns the candidate that a person most likely meant by word, or "" when none is

@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"strconv"
+	"time"
 
 	"github.com/invopop/jsonschema"
 )
@@ -11,12 +14,25 @@ import (
 // SchemaID is where the schema is published.
 const SchemaID = "https://remediator.dev/schemas/remediator-config.schema.json"
 
+// ServerSchemaID is where the schema of the server's configuration is published.
+const ServerSchemaID = "https://remediator.dev/schemas/remediator-serve.schema.json"
+
 // Schema is the JSON Schema (draft 2020-12) of the configuration. What it accepts, Parse may still
 // refuse: that a service named under slo exists, that ports do not collide.
 func Schema() []byte {
-	root := objectSchema(reflect.TypeFor[Config](), "")
-	root.Version, root.ID = jsonschema.Version, SchemaID
-	root.Title = "remediator's configuration of a repository, " + File
+	return schemaOf(reflect.TypeFor[Config](), SchemaID, "remediator's configuration of a repository, "+File, notes, refine)
+}
+
+// ServerSchema is the JSON Schema of the configuration of `remediator serve`; ParseServer may
+// refuse more.
+func ServerSchema() []byte {
+	return schemaOf(reflect.TypeFor[Server](), ServerSchemaID, "Configuration of remediator serve, "+ServerFile, serverNotes, refineServer)
+}
+
+func schemaOf(t reflect.Type, id, title string, notes map[string]note, refine func(*jsonschema.Schema, string)) []byte {
+	d := describer{notes: notes, refine: refine}
+	root := d.object(t, "")
+	root.Version, root.ID, root.Title = jsonschema.Version, jsonschema.ID(id), title
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -27,13 +43,20 @@ func Schema() []byte {
 	return out.Bytes()
 }
 
-// objectSchema describes a struct by the same fields that the decoder knows.
-func objectSchema(t reflect.Type, at string) *jsonschema.Schema {
+// describer turns types and their notes into a schema.
+type describer struct {
+	notes  map[string]note
+	refine func(s *jsonschema.Schema, at string) // what the notes have no words for
+}
+
+// object describes a struct by the same fields that the decoder knows.
+func (d describer) object(t reflect.Type, at string) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
 	for f := range fieldsOf(t) {
 		path := join(at, f.name)
-		p := typeSchema(f.typ, path)
-		refine(p, path)
+		p := d.value(f.typ, path)
+		d.notes[path].describe(p)
+		d.refine(p, path)
 		s.Properties.Set(f.name, p)
 		if f.required {
 			s.Required = append(s.Required, f.name)
@@ -42,18 +65,20 @@ func objectSchema(t reflect.Type, at string) *jsonschema.Schema {
 	return s
 }
 
-func typeSchema(t reflect.Type, at string) *jsonschema.Schema {
+func (d describer) value(t reflect.Type, at string) *jsonschema.Schema {
 	switch {
 	case t == reflect.TypeFor[Duration]():
-		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"90s", "5m"}}
+		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+$`, Examples: []any{"90s", "5m", "30d"}}
 	case t == reflect.TypeFor[Command]():
 		return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}, MinItems: ptr(1)}
+	case t.Kind() == reflect.Pointer:
+		return d.value(t.Elem(), at)
 	case t.Kind() == reflect.Struct:
-		return objectSchema(t, at)
+		return d.object(t, at)
 	case t.Kind() == reflect.Map:
-		return &jsonschema.Schema{Type: "object", AdditionalProperties: typeSchema(t.Elem(), at+".*")}
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: d.value(t.Elem(), at+".*")}
 	case t.Kind() == reflect.Slice:
-		return &jsonschema.Schema{Type: "array", Items: typeSchema(t.Elem(), at+"[]")}
+		return &jsonschema.Schema{Type: "array", Items: d.value(t.Elem(), at+"[]")}
 	case t.Kind() == reflect.Int:
 		return &jsonschema.Schema{Type: "integer"}
 	case t.Kind() == reflect.Float64:
@@ -66,11 +91,29 @@ func typeSchema(t reflect.Type, at string) *jsonschema.Schema {
 
 func ptr(n uint64) *uint64 { return &n }
 
-// note is what the schema says about one key beyond its type.
+// note is what is known about one key beyond its type. Schema and decoder both read it.
 type note struct {
-	text string
-	enum []string
-	def  any
+	text        string
+	enum        []string // of the value, or of the items of a list
+	def         any
+	low, high   int      // of a number, both included; high 0 means unbounded
+	least, most Duration // of a duration, both included; most 0 means unbounded
+	pattern     string
+}
+
+// describe adds the note to the schema of its key.
+func (n note) describe(s *jsonschema.Schema) {
+	s.Description, s.Default, s.Pattern = n.text, n.def, cmp.Or(n.pattern, s.Pattern)
+	values := s
+	if s.Type == "array" && len(n.enum) > 0 {
+		values, s.UniqueItems = s.Items, true
+	}
+	for _, v := range n.enum {
+		values.Enum = append(values.Enum, v)
+	}
+	if n.high > 0 {
+		s.Minimum, s.Maximum = json.Number(strconv.Itoa(n.low)), json.Number(strconv.Itoa(n.high))
+	}
 }
 
 // notes documents every key. A test fails for a key without one.
@@ -96,8 +139,24 @@ var notes = map[string]note{
 	"flags":                           {text: "Where feature flags live."},
 	"flags.provider":                  {text: "Kind of flags.", enum: providers, def: DefaultProvider},
 	"flags.file":                      {text: "File the provider reads, where there is one."},
-	"ladder":                          {text: "Rungs that may be tried, cheapest first.", def: rungs},
+	"ladder":                          {text: "Rungs that may be tried, cheapest first.", enum: rungs, def: rungs},
 	"autonomy":                        {text: "The most a proposal may become.", enum: autonomies, def: DefaultAutonomy},
+	"autonomy_for":                    {text: "Exceptions to autonomy; the first rule that fits holds."},
+	"autonomy_for[].services":         {text: "Services the rule is about; all when absent."},
+	"autonomy_for[].severities":       {text: "Severities the rule is about; all when absent.", enum: severities},
+	"autonomy_for[].autonomy":         {text: "The most a proposal may become where the rule fits.", enum: autonomies},
+	"approvals":                       {text: "Severities that wait for a person before anything is proposed; [] for none.", enum: severities, def: defaultApprovals},
+	"limits":                          {text: "Bounds of what the service writes into the repository."},
+	"limits.open_pull_requests":       {text: "Open pull requests of the service.", def: DefaultOpen, low: 1, high: 1000},
+	"limits.open_per_service":         {text: "Open pull requests about one service.", def: DefaultOpenPerService, low: 1, high: 1000},
+	"limits.pull_requests_per_hour":   {text: "New pull requests within an hour.", def: DefaultPerHour, low: 1, high: 1000},
+	"limits.critical_bypass":          {text: "Critical incidents pass the limits; approval still holds.", def: true},
+	"limits.keep_closed_branches":     {text: "Leave the branch of a pull request that was closed.", def: false},
+	"model":                           {text: "Local model server that speaks the OpenAI protocol; recipes work without."},
+	"model.url":                       {text: "Base URL, such as http://127.0.0.1:11434/v1."},
+	"model.name":                      {text: "Model as the server calls it."},
+	"model.context":                   {text: "Context length in tokens; probed when absent.", low: 1024, high: 10_000_000},
+	"model.timeout":                   {text: "Time for one answer.", least: Duration(time.Second), most: Duration(time.Hour)},
 	"policy":                          {text: "Additions to the default policy."},
 	"policy.bundle":                   {text: "Directory of .rego files in packages remediator.user.NAME; they add denials and holds."},
 	"policy.thresholds":               {text: "Numbers the rules compare with, such as size.lines."},
@@ -113,25 +172,16 @@ var notes = map[string]note{
 	"services.*":                      {},
 	"services.*.dependencies[]":       {},
 	"slo.*":                           {},
+	"autonomy_for[]":                  {},
 }
 
-// refine adds description, choices and default to a key.
+// refine adds what the notes have no words for.
 func refine(s *jsonschema.Schema, at string) {
-	n := notes[at]
-	s.Description, s.Default = n.text, n.def
-	for _, v := range n.enum {
-		s.Enum = append(s.Enum, v)
-	}
 	switch at {
 	case "services":
 		s.MinProperties = ptr(1)
 	case "services.*.paths":
 		s.MinItems = ptr(1)
-	case "ladder":
-		s.UniqueItems = true
-		for _, v := range rungs {
-			s.Items.Enum = append(s.Items.Enum, v)
-		}
 	case "services.*.port", "services.*.dependencies[].port":
 		s.Minimum, s.Maximum = "1", "65535"
 	case "services.*.health":
@@ -141,6 +191,8 @@ func refine(s *jsonschema.Schema, at string) {
 	case "slo.*.threshold":
 		s.Minimum = "0"
 	case "sandbox.memory":
-		s.Pattern = `^[0-9]+(\.[0-9]+)? *([KMGT]i?B|[KMGT]i|B)?$`
+		s.Pattern = sizePattern
 	}
 }
+
+const sizePattern = `^[0-9]+(\.[0-9]+)? *([KMGT]i?B|[KMGT]i|B)?$`

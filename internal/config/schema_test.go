@@ -15,37 +15,44 @@ import (
 	"github.com/remediator/remediator/patch"
 )
 
-// published is where the schema lies for editors and other programs.
-const published = "../../docs/schemas/remediator-config.schema.json"
+// published is where the schemas lie for editors and other programs.
+var published = map[string]func() []byte{
+	"../../docs/schemas/remediator-config.schema.json": Schema,
+	"../../docs/schemas/remediator-serve.schema.json":  ServerSchema,
+}
 
-var update = flag.Bool("update", false, "write the schema to docs/schemas")
+var update = flag.Bool("update", false, "write the schemas to docs/schemas")
 
-func TestPublishedSchemaIsCurrent(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(published, Schema(), 0o644); err != nil {
+func TestPublishedSchemasAreCurrent(t *testing.T) {
+	for name, schema := range published {
+		if *update {
+			if err := os.WriteFile(name, schema(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	text, err := os.ReadFile(published)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(text, Schema()) {
-		t.Errorf("%s is out of date; run go test ./internal/config -update", published)
+		if !bytes.Equal(text, schema()) {
+			t.Errorf("%s is out of date; run go test ./internal/config -update", name)
+		}
 	}
 }
 
-func compiled(t *testing.T) *jsonschema.Schema {
+func compiled(t *testing.T) *jsonschema.Schema { t.Helper(); return compile(t, SchemaID, Schema()) }
+
+func compile(t *testing.T, id string, text []byte) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource(SchemaID, doc); err != nil {
+	if err := c.AddResource(id, doc); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := c.Compile(SchemaID)
+	schema, err := c.Compile(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +94,8 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"services: {a: {paths: [x], test: [y], port: 0.5}}\n", "services: {a: {paths: [x], test: [y], health: up}}\n",
 		"services: {a: {paths: [x], test: [y], langage: go}}\n", head + "sandbox: {timeout: 90}\n", head + "sandbox: {memory: lots}\n",
 		head + "sandbox: {processes: 1}\n", head + "slo: {X: {kind: slow}}\n", head + "flags: {provider: homemade}\n",
+		head + "autonomy_for: [{severities: [loud], autonomy: draft}]\n", head + "autonomy_for: [{services: [a]}]\n", head + "approvals: [sev1]\n",
+		head + "limits: {open_pull_requests: 0}\n", head + "limits: {critical_bypass: 1}\n", head + "model: {context: 5}\n", head + "approvals: [minor, minor]\n",
 	} {
 		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("parsed:\n%s", text)
@@ -99,6 +108,18 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 
 // Every key is documented, and every note is about a key that exists.
 func TestEveryKeyHasANote(t *testing.T) {
+	everyKeyHasANote(t, reflect.TypeFor[Config](), notes)
+	everyKeyHasANote(t, reflect.TypeFor[Server](), serverNotes)
+	for _, schema := range published {
+		var doc map[string]any
+		if err := json.Unmarshal(schema(), &doc); err != nil || !strings.HasPrefix(doc["$schema"].(string), "https://json-schema.org/draft/2020-12") {
+			t.Errorf("schema is of %v (%v)", doc["$schema"], err)
+		}
+	}
+}
+
+func everyKeyHasANote(t *testing.T, root reflect.Type, notes map[string]note) {
+	t.Helper()
 	seen := map[string]bool{}
 	var walk func(typ reflect.Type, at string)
 	walk = func(typ reflect.Type, at string) {
@@ -114,21 +135,17 @@ func TestEveryKeyHasANote(t *testing.T) {
 				}
 				walk(f.typ, path)
 			}
-		case typ.Kind() == reflect.Map:
+		case typ.Kind() == reflect.Map && typ.Elem().Kind() == reflect.Struct:
 			walk(typ.Elem(), at+".*")
 		case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
 			walk(typ.Elem(), at+"[]")
 		}
 	}
-	walk(reflect.TypeFor[Config](), "")
+	walk(root, "")
 	for at := range notes {
 		if !seen[at] {
 			t.Errorf("the note on %s is about nothing", at)
 		}
-	}
-	var doc map[string]any
-	if err := json.Unmarshal(Schema(), &doc); err != nil || !strings.HasPrefix(doc["$schema"].(string), "https://json-schema.org/draft/2020-12") {
-		t.Errorf("schema is of %v (%v)", doc["$schema"], err)
 	}
 }
 

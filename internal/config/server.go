@@ -75,13 +75,18 @@ type AlertSource struct {
 	Format string `yaml:"format"` // alertmanager, grafana, pagerduty, datadog, generic
 	// BearerFile holds the token of the Authorization header; SecretFile the secret of an HMAC-SHA256
 	// signature in SignatureHeader. One of them is required unless Listen is bound to loopback.
-	BearerFile      string            `yaml:"bearer_file,omitempty"`
-	SecretFile      string            `yaml:"secret_file,omitempty"`
-	SignatureHeader string            `yaml:"signature_header,omitempty"`
+	// Where both are set, both have to be right.
+	BearerFile      string `yaml:"bearer_file,omitempty"`
+	SecretFile      string `yaml:"secret_file,omitempty"`
+	SignatureHeader string `yaml:"signature_header,omitempty"`
+	// TimestampHeader carries the Unix time that is signed with the body, as timestamp:body; a
+	// signature older than ReplayWindow is refused then.
+	TimestampHeader string            `yaml:"timestamp_header,omitempty"`
+	ReplayWindow    Duration          `yaml:"replay_window,omitempty"`
 	MaxBody         string            `yaml:"max_body,omitempty"`
-	PerMinute       int               `yaml:"per_minute,omitempty"`
-	Mapping         map[string]string `yaml:"mapping,omitempty"` // of format generic: field -> JSON pointer
-	Repository      string            `yaml:"repository,omitempty"`
+	PerMinute       int               `yaml:"per_minute,omitempty"` // notifications; more are asked to come later
+	Mapping         map[string]string `yaml:"mapping,omitempty"`    // of format generic: field -> JSON pointer
+	Repository      string            `yaml:"repository,omitempty"` // owner/name that the source's alerts are about
 }
 
 // GitHub is the App, or a token in its place.
@@ -117,6 +122,6 @@ type Slack struct {
 type Token struct {
 	Name string `yaml:"name"`
 	Role string `yaml:"role"` // read, approve, administer
-	// SHA256 is the hash of the token in hex; `remediator app token` makes both.
+	// SHA256 is the hash of the token in hex; the command `remediator app token` makes both.
 	SHA256 string `yaml:"sha256"`
 }

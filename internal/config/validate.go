@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/remediator/remediator/incident"
 )
 
 // The values that keys with a fixed choice may take, in the order in which they are explained.
@@ -19,6 +21,9 @@ var (
 	providers  = []string{"openfeature", "flagd", "launchdarkly", "unleash", "env"}
 	languages  = []string{"go", "python", "javascript", "typescript", "java"}
 	symptoms   = []string{"errors", "latency"}
+	severities = []string{string(incident.Critical), string(incident.Major), string(incident.Minor), string(incident.Unknown)}
+	// defaultApprovals: what wakes people up gets a person's eyes before it gets a pull request.
+	defaultApprovals = severities[:2]
 )
 
 // What is used where a configuration says nothing.
@@ -32,6 +37,11 @@ const (
 	// DefaultProcesses is enough for a parallel build and the race detector, and little
 	// enough to stop a fork bomb.
 	DefaultProcesses = 512
+	// The limits are what one team can review in a working day. One per service: a second patch of a
+	// service would be judged on a base that the first is about to change.
+	DefaultOpen           = 5
+	DefaultOpenPerService = 1
+	DefaultPerHour        = 3
 	// DefaultValue is how a dependency's variable is filled in.
 	DefaultValue = "http://${addr}"
 )
@@ -63,6 +73,10 @@ func (c Config) withDefaults() Config {
 	if c.Sandbox.Processes == 0 {
 		c.Sandbox.Processes = DefaultProcesses
 	}
+	if c.Approvals == nil {
+		c.Approvals = slices.Clone(defaultApprovals)
+	}
+	c.Limits = c.Limits.withDefaults()
 	services := make(map[string]Service, len(c.Services))
 	for name, s := range c.Services {
 		s.Dependencies = slices.Clone(s.Dependencies)
@@ -172,6 +186,8 @@ func (c Config) Validate() []Problem {
 		}
 	}
 	ps.choice("autonomy", c.Autonomy, autonomies)
+	c.validateAutonomy(&ps)
+	c.Model.validate(&ps, "model")
 	ps.inside("policy.bundle", c.Policy.Bundle)
 	for _, name := range slices.Sorted(maps.Keys(c.Policy.Thresholds)) {
 		if v := c.Policy.Thresholds[name]; !(v >= 0 && v <= 1e9) {
