@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/remediator/remediator/attest"
@@ -14,6 +15,16 @@ import (
 
 // BranchPrefix starts the names of the branches that are proposed.
 const BranchPrefix = "remediator/"
+
+// BranchName is the branch of an incident's proposal. It follows from the fingerprint alone, so that the proposal
+// is found again with all state lost. A round above 0 is that of an incident which came back after its fix.
+func BranchName(fingerprint string, round int) string {
+	name := BranchPrefix + fingerprint[:min(len(fingerprint), 12)]
+	if round > 0 {
+		name += "-" + strconv.Itoa(round+1)
+	}
+	return name
+}
 
 // finish makes the commit, writes the case down and signs it. What is written last, the
 // evidence, names everything before it by digest; so a case without evidence is an
@@ -86,7 +97,7 @@ func encodeCase(c *Case) ([]byte, error) {
 // input gives the same commit.
 func (r *run) commit(ctx context.Context) error {
 	c := r.c
-	branch := BranchPrefix + c.Fingerprint[:12]
+	branch := BranchName(c.Fingerprint, r.Settings.Round)
 	message := commitMessage(c)
 	sha, tree, err := r.Repo.Commit(ctx, NewCommit{Base: c.Base.Commit, Branch: branch, Case: c.Fingerprint, Message: message, When: c.Incident.StartsAt, Edits: r.chosen.Files})
 	if err != nil {

@@ -26,39 +26,49 @@ func (r *run) openTree(ctx context.Context) error {
 	return nil
 }
 
-// findCode points every suspect at its places in the code.
+// findCode points every suspect at its places in the code. A suspect that ran code which the repository does not
+// hold is shown, but nothing is drafted for it: a change would be to something else. A case all of whose suspects
+// did goes no further.
 func (r *run) findCode() {
 	touched := hunksByFile(r.in.Evidence.Changes)
-	for i := range r.result.Suspects {
-		if i == r.Settings.MaxSuspects {
-			r.result.Suspects = r.result.Suspects[:i]
-			break
-		}
-		s := &r.result.Suspects[i]
+	ranked := r.result.Suspects[:min(len(r.result.Suspects), r.Settings.MaxSuspects)]
+	r.result.Suspects = nil
+	var elsewhere *localize.Suspect
+	for i := range ranked {
+		s := &ranked[i]
 		locations := r.index.Locate(queries(s, r.Settings.Services[s.Service])...)
 		preferTouched(locations, s.Culprit, touched)
-		r.locations = append(r.locations, locations)
 		r.c.Suspects = append(r.c.Suspects, describe(i+1, s, locations))
-		r.checkDeployed(i, s)
+		if !r.deployedFromHere(s) {
+			if elsewhere == nil {
+				elsewhere = s
+			}
+			continue
+		}
+		r.result.Suspects = append(r.result.Suspects, *s)
+		r.locations = append(r.locations, locations)
+	}
+	if elsewhere != nil && len(r.result.Suspects) == 0 {
+		r.decline("deployed_commit_missing", fmt.Sprintf("%s ran commit %s during the incident, which is not in the repository", safe(elsewhere.Service), safe(short(elsewhere.Commit))),
+			fmt.Sprintf("fetch it (git fetch origin %s; a shallow clone needs git fetch --unshallow), or name the repository of %s with --repo", safe(elsewhere.Commit), safe(elsewhere.Service)))
 	}
 }
 
-// checkDeployed says where the code that ran is not the code that would be changed. A case whose first suspect ran
-// code that the repository does not hold goes no further: a change would be to something else.
-func (r *run) checkDeployed(i int, s *localize.Suspect) {
+// deployedFromHere says whether the repository holds the code that the suspect ran, and notes where it is not
+// the code that would be changed.
+func (r *run) deployedFromHere(s *localize.Suspect) bool {
 	if s.Commit == "" || strings.HasPrefix(r.c.Base.Commit, s.Commit) {
-		return
+		return true
 	}
 	full, err := r.Repo.Resolve(s.Commit)
-	switch {
-	case err != nil && i == 0:
-		r.decline("deployed_commit_missing", fmt.Sprintf("%s ran commit %s during the incident, which is not in the repository", safe(s.Service), safe(short(s.Commit))),
-			fmt.Sprintf("fetch it (git fetch origin %s; a shallow clone needs git fetch --unshallow), or name the repository of %s with --repo", safe(s.Commit), safe(s.Service)))
-	case err != nil:
+	if err != nil {
 		r.caveat(fmt.Sprintf("%s ran %s, which is not in the repository", s.Service, short(s.Commit)))
-	case full != r.c.Base.Commit:
+		return false
+	}
+	if full != r.c.Base.Commit {
 		r.caveat(fmt.Sprintf("%s ran %s while the target branch is at %s; the code was located on the target branch", s.Service, short(full), short(r.c.Base.Commit)))
 	}
+	return true
 }
 
 func (r *run) caveat(text string) {

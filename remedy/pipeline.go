@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/remediator/remediator/attest"
@@ -27,11 +28,17 @@ type Pipeline struct {
 	Pages     Pages
 	Key       *attest.Key
 	Observer  Observer
+	// Located, where set, is called when the suspects are known and before anything is built. A decline
+	// that it returns ends the case, such as when another case has the same cause.
+	Located func(ctx context.Context, c *Case) (*Decline, error)
 }
 
 // Input is one alert with the telemetry of its incident.
 type Input struct {
-	Alert    []byte
+	Alert []byte
+	// Incident is what the alert says, where it was read already; otherwise Alert is read as an
+	// Alertmanager webhook.
+	Incident *incident.Incident
 	Evidence localize.Evidence
 }
 
@@ -95,9 +102,15 @@ func (r *run) decline(code, why, next string) {
 }
 
 func (r *run) receive(context.Context) error {
-	in, err := incident.Parse(r.in.Alert)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrAlert, err)
+	var in incident.Incident
+	if r.in.Incident != nil {
+		in = *r.in.Incident
+		in.Labels, in.Annotations = maps.Clone(in.Labels), maps.Clone(in.Annotations) // redaction changes them
+	} else {
+		var err error
+		if in, err = incident.Parse(r.in.Alert); err != nil {
+			return fmt.Errorf("%w: %w", ErrAlert, err)
+		}
 	}
 	r.c.Incident, r.c.Fingerprint = in, in.Fingerprint
 	if in.Status == incident.Resolved {
@@ -170,6 +183,16 @@ func (r *run) locate(ctx context.Context) error {
 		return nil
 	}
 	c.State = Located
+	if r.Pipeline.Located == nil {
+		return nil
+	}
+	d, err := r.Pipeline.Located(ctx, c)
+	if err != nil {
+		return err
+	}
+	if d != nil {
+		r.decline(d.Code, d.Why, d.Next)
+	}
 	return nil
 }
 

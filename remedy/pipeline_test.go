@@ -29,14 +29,15 @@ const source = "package main\n\nfunc answer() int { return 41 }\n"
 // repository is a repository of one file.
 type repository struct {
 	commits []remedy.NewCommit
-	missing bool // the deployed commit is not there
+	missing bool   // no deployed commit is there
+	lacks   string // the one deployed commit that is not there
 }
 
 func (r *repository) Base() remedy.Revision {
 	return remedy.Revision{Branch: "main", Commit: baseCommit}
 }
 func (r *repository) Resolve(rev string) (string, error) {
-	if r.missing {
+	if r.missing || r.lacks != "" && r.lacks == rev {
 		return "", errors.New("no such commit")
 	}
 	return baseCommit, nil
@@ -168,6 +169,9 @@ type fixture struct {
 	allowed   []patch.Rung
 	incident  string
 	autonomy  remedy.Autonomy
+	located   func(context.Context, *remedy.Case) (*remedy.Decline, error)
+	round     int
+	evidence  func(*localize.Evidence)
 }
 
 func newFixture() *fixture {
@@ -193,11 +197,14 @@ func (f *fixture) run(t *testing.T, alert func([]byte) []byte) *remedy.Case {
 	if alert != nil {
 		b.Alert = alert(b.Alert)
 	}
+	if f.evidence != nil {
+		f.evidence(&b.Evidence)
+	}
 	p := &remedy.Pipeline{
-		Settings: remedy.Settings{Tool: "remediator test", Version: "test", Allowed: f.allowed, Autonomy: f.autonomy, MaxSuspects: 3, MaxOptions: 3, Now: time.Now,
+		Settings: remedy.Settings{Tool: "remediator test", Version: "test", Allowed: f.allowed, Autonomy: f.autonomy, MaxSuspects: 3, MaxOptions: 3, Now: time.Now, Round: f.round,
 			Services: map[string]remedy.Service{"payments": {Service: patch.Service{Paths: []string{"**"}, Language: "go"}}},
 			Golden:   func(string, fs.FS) ([]*replay.Set, error) { return nil, nil }},
-		Repo: f.repo, Bench: f.bench, Judge: f.judge, Recipes: f.recipes, Artifacts: f.artifacts, Pages: pages{}, Key: key, Observer: silent{},
+		Repo: f.repo, Bench: f.bench, Judge: f.judge, Recipes: f.recipes, Artifacts: f.artifacts, Pages: pages{}, Key: key, Observer: silent{}, Located: f.located,
 		Index: func(ctx context.Context, tree fs.FS) (*codeindex.Index, error) {
 			return codeindex.Build(ctx, tree, codeindex.Options{})
 		},

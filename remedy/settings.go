@@ -21,6 +21,8 @@ type Settings struct {
 	FlagFile string
 	Allowed  []patch.Rung
 	Autonomy Autonomy
+	// Round counts how often the incident came back after its fix was merged; it is part of the branch's name.
+	Round int
 	// MaxSuspects bounds how many suspects the ladder is built for, MaxOptions how many
 	// options are drafted and proved before the case is declined.
 	MaxSuspects, MaxOptions int

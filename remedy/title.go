@@ -12,6 +12,9 @@ import (
 // maxTitle keeps titles within the width in which Git and forges show them whole.
 const maxTitle = 72
 
+// Plain makes a name that came from outside fit for what is written into a forge or a chat.
+func Plain(s string) string { return safe(s) }
+
 // safe makes a piece of telemetry fit for a title: only what names of operations and
 // services are made of passes, so that neither Markdown, mentions, references to issues nor
 // control characters get through.
