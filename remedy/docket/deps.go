@@ -97,6 +97,8 @@ type DeadLetter struct {
 
 // Alert is a notification as a webhook brought it.
 type Alert struct {
+	// ID is the same for a sender's retry of one notification, and makes the ID of its task.
+	ID      string    `json:"id,omitempty"`
 	Source  string    `json:"source"`         // name of the configured source
 	Format  string    `json:"format"`         // "alertmanager", "grafana", ...
 	At      time.Time `json:"at"`             // arrival
