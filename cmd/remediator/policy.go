@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remediator/remediator/internal/config"
 	"github.com/remediator/remediator/internal/report"
+	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/policy"
 )
 
@@ -41,6 +43,9 @@ func policyCheckCommand(streams stdio) *cobra.Command {
 			}
 			if diff == "" {
 				return usage("--diff is required: name a file, or - for standard input")
+			}
+			if rung != "" && !slices.Contains(patch.Rungs(), patch.Rung(rung)) {
+				return usage("--rung %q: choose one of %v", rung, patch.Rungs())
 			}
 			text, err := readDiff(diff, streams.in)
 			if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/internal/casedir"
+	"github.com/remediator/remediator/internal/gitrepo"
 	"github.com/remediator/remediator/internal/report"
 	"github.com/remediator/remediator/internal/sandbox"
 	"github.com/remediator/remediator/internal/selftelemetry"
@@ -148,6 +149,9 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	if err != nil {
 		return nil, machineError(err)
 	}
+	if within(o.out, o.incident) {
+		return nil, usage("--out %s lies inside the incident bundle %s, which is only read: choose a directory outside", o.out, o.incident)
+	}
 	dir, err := casedir.Open(o.out)
 	if err != nil {
 		return nil, inputError(err)
@@ -213,6 +217,28 @@ func watched(ctx context.Context, p *remedy.Pipeline, in remedy.Input, level str
 	return cs, err
 }
 
+// within says whether a path is dir or lies below it, links followed as far as they exist.
+func within(path, dir string) bool {
+	path, dir = resolved(path), resolved(dir)
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// resolved follows the links of the part of a path that exists.
+func resolved(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real
+	}
+	if parent := filepath.Dir(abs); parent != abs {
+		return filepath.Join(resolved(parent), filepath.Base(abs))
+	}
+	return abs
+}
+
 // pipelineOptions are what run and serve decide differently about one pipeline.
 type pipelineOptions struct {
 	repository, branch string // path of a clone; target branch, "" for its own
@@ -230,6 +256,9 @@ func newPipeline(ctx context.Context, o pipelineOptions) (*remedy.Pipeline, *wor
 		return nil, nil, machineError(err)
 	}
 	repo, err := workbench.OpenRepository(ctx, o.repository, o.dir.File(casedir.Repository), o.branch, signer)
+	if errors.Is(err, gitrepo.ErrNoGit) {
+		return nil, nil, machineError(err)
+	}
 	if err != nil {
 		return nil, nil, inputError(err)
 	}

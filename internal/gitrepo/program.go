@@ -24,12 +24,15 @@ type program struct {
 	safe []string
 }
 
+// ErrNoGit means that the git program is missing.
+var ErrNoGit = errors.New("git is not on PATH; install it (apt-get install git)")
+
 // newProgram finds git. An empty path means the one on PATH.
 func newProgram(ctx context.Context, path string) (*program, error) {
 	if path == "" {
 		found, err := exec.LookPath("git")
 		if err != nil {
-			return nil, errors.New("git is not on PATH; install it (apt-get install git)")
+			return nil, ErrNoGit
 		}
 		path = found
 	}
