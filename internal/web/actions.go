@@ -1,0 +1,76 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/remediator/remediator/remedy/docket"
+)
+
+// Ask is the body of a request for an action.
+type Ask struct {
+	Reason string `json:"reason,omitempty"`
+	// Attempt, where given, is the attempt that the caller looked at: another one means that the case was
+	// worked out anew since, and nothing is done.
+	Attempt int `json:"attempt,omitempty"`
+}
+
+// Answer is what came of an action.
+type Answer struct {
+	Answer string `json:"answer"` // for a person
+	Case   *Item  `json:"case,omitempty"`
+}
+
+// actions are what may be asked for.
+var actions = []string{"approve", "reject", "retry", "rebase", "stop", "explain", "replay"}
+
+// maxReason bounds the reason that a person gives.
+const maxReason = 2000
+
+func actOnCase(h *Handler, w http.ResponseWriter, r *http.Request, who caller) error {
+	var ask Ask
+	if err := readJSON(r, &ask); err != nil {
+		return err
+	}
+	rec, err := h.find(r, r.PathValue("fingerprint"))
+	if err != nil {
+		return err
+	}
+	said, err := h.perform(r.Context(), rec, r.PathValue("action"), ask, who)
+	if err != nil {
+		return err
+	}
+	a := Answer{Answer: said}
+	if rec, err := h.store.Get(r.Context(), rec.Fingerprint); err == nil {
+		i := h.item(rec)
+		a.Case = &i
+	}
+	return writeJSON(w, r, a)
+}
+
+// perform checks and does what somebody asked for, and writes down who did.
+func (h *Handler) perform(ctx context.Context, rec *docket.Record, name string, ask Ask, who caller) (string, error) {
+	switch {
+	case !slices.Contains(actions, name):
+		return "", problem(http.StatusNotFound, "there is no action %q: choose from %s", clip(name, 40), strings.Join(actions, ", "))
+	case len([]rune(ask.Reason)) > maxReason:
+		return "", problem(http.StatusBadRequest, "the reason is longer than %d characters", maxReason)
+	case ask.Attempt != 0 && ask.Attempt != rec.Attempt:
+		return "", problem(http.StatusConflict, "you looked at attempt %d, and the case is at attempt %d now: read it again and decide anew", ask.Attempt, rec.Attempt)
+	}
+	said, err := h.act(ctx, docket.Action{Case: rec.Fingerprint, Name: name, By: who.name, Via: who.via, Reason: strings.TrimSpace(ask.Reason)})
+	h.audit(ctx, who, name, "case", rec.Fingerprint, err)
+	return said, err
+}
+
+// audit writes down that somebody changed something, whether or not it worked.
+func (h *Handler) audit(ctx context.Context, who caller, action, kind, id string, err error) {
+	attrs := []any{"audit", true, "action", action, kind, id, "by", who.name, "role", who.role.String(), "via", who.via}
+	if err != nil {
+		h.log.WarnContext(ctx, "an action failed", append(attrs, "error", err)...)
+		return
+	}
+	h.log.InfoContext(ctx, "action", attrs...)
+}
