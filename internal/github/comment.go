@@ -1,0 +1,121 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	gh "github.com/google/go-github/v66/github"
+
+	"github.com/remediator/remediator/remedy"
+	"github.com/remediator/remediator/remedy/docket"
+)
+
+const markerStart = "<!-- remediator:"
+
+// EnsureComment implements [docket.Forge]. A hidden marker in the text finds the comment again; only one
+// that this App or token wrote itself counts, since anybody can copy a marker.
+func (c *Client) EnsureComment(ctx context.Context, repo string, number int, key, body string) error {
+	if !markerKey.MatchString(key) || strings.Contains(key, "--") {
+		return fmt.Errorf("github: %q cannot mark a comment; use letters, digits, colons and single dashes", cutRunes(oneLine(key), 100))
+	}
+	if err := c.allow(repo, remedy.Draft, "commenting"); err != nil {
+		return err
+	}
+	marker := markerStart + key + " -->"
+	body = document(strings.ReplaceAll(body, markerStart, "<!-- "), maxBody-len(marker)-1, "The case's page has the rest.")
+	text := marker + "\n" + strings.TrimSpace(body)
+	return c.settle(ctx, func(ctx context.Context) error {
+		t, err := c.target(ctx, repo)
+		if err != nil {
+			return err
+		}
+		doing := fmt.Sprintf("commenting on %s#%d", repo, number)
+		found, err := c.marked(ctx, t, number, marker)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			if _, _, err := t.Issues.CreateComment(ctx, t.owner, t.name, number, &gh.IssueComment{Body: gh.String(text)}); err != nil {
+				return explain(err, doing, needPulls)
+			}
+			// Somebody else may have looked at the same time, found nothing too, and written.
+			if found, err = c.marked(ctx, t, number, marker); err != nil {
+				return err
+			}
+		}
+		for i, one := range found {
+			switch {
+			case i > 0: // the newer ones go, whoever wrote them
+				_, err := t.Issues.DeleteComment(ctx, t.owner, t.name, one.GetID())
+				if err != nil && statusOf(err) != http.StatusNotFound {
+					return explain(err, doing, needPulls)
+				}
+			case !same(one.GetBody(), text):
+				_, _, err := t.Issues.EditComment(ctx, t.owner, t.name, one.GetID(), &gh.IssueComment{Body: gh.String(text)})
+				if statusOf(err) == http.StatusNotFound {
+					return errLookAgain
+				}
+				if err != nil {
+					return explain(err, doing, needPulls)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// marked are our own comments that begin with the marker, oldest first.
+func (c *Client) marked(ctx context.Context, t *target, number int, marker string) ([]*gh.IssueComment, error) {
+	self, err := c.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []*gh.IssueComment
+	options := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: 100}}
+	for range maxPages {
+		list, res, err := t.Issues.ListComments(ctx, t.owner, t.name, number, options)
+		if err != nil {
+			return nil, explain(err, fmt.Sprintf("reading the comments of %s#%d", t.full, number), "pull_requests: read")
+		}
+		for _, one := range list {
+			if strings.HasPrefix(one.GetBody(), marker) && strings.EqualFold(one.GetUser().GetLogin(), self) {
+				found = append(found, one)
+			}
+		}
+		if res.NextPage == 0 {
+			break
+		}
+		options.Page = res.NextPage
+	}
+	for i := range found {
+		for j := i; j > 0 && found[j].GetID() < found[j-1].GetID(); j-- {
+			found[j], found[j-1] = found[j-1], found[j]
+		}
+	}
+	return found, nil
+}
+
+// React implements [docket.Forge]. GitHub keeps one reaction of a kind per person, so repeating is harmless.
+func (c *Client) React(ctx context.Context, repo string, comment int64, content string) error {
+	switch content {
+	case "eyes", "+1", "confused":
+	default:
+		return fmt.Errorf("github: %q is not a reaction that is used here", cutRunes(oneLine(content), 40))
+	}
+	if err := c.allow(repo, remedy.Draft, "reacting to a comment"); err != nil {
+		return err
+	}
+	return c.settle(ctx, func(ctx context.Context) error {
+		t, err := c.target(ctx, repo)
+		if err != nil {
+			return err
+		}
+		_, _, err = t.Reactions.CreateIssueCommentReaction(ctx, t.owner, t.name, comment, content)
+		if statusOf(err) == http.StatusNotFound {
+			return fmt.Errorf("%w: the comment is gone", docket.ErrNotFound)
+		}
+		return explain(err, "reacting to a comment in "+repo, needPulls)
+	})
+}

@@ -1,0 +1,57 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	gh "github.com/google/go-github/v66/github"
+)
+
+// labelColour is that of labels made here.
+const labelColour = "5319e7"
+
+// ensureLabels adds labels to a pull request, making those that the repository lacks. Labels that people added
+// or removed otherwise stay as they are.
+func (t *target) ensureLabels(ctx context.Context, p *gh.PullRequest, labels []string) error {
+	has := map[string]bool{}
+	for _, l := range p.Labels {
+		has[strings.ToLower(l.GetName())] = true
+	}
+	var missing []string
+	for _, name := range labels {
+		// GitHub keeps a label of 50 characters; a comma would be two labels in its search.
+		name = cutRunes(strings.ReplaceAll(strings.ReplaceAll(oneLine(name), "@", ""), ",", " "), maxLabel)
+		if name == "" || has[strings.ToLower(name)] || len(has) >= maxLabels+len(p.Labels) {
+			continue
+		}
+		has[strings.ToLower(name)] = true
+		missing = append(missing, name)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for _, name := range missing {
+		if err := t.ensureLabel(ctx, name); err != nil {
+			return err
+		}
+	}
+	_, _, err := t.Issues.AddLabelsToIssue(ctx, t.owner, t.name, p.GetNumber(), missing)
+	return explain(err, fmt.Sprintf("labelling %s#%d", t.full, p.GetNumber()), needPulls)
+}
+
+func (t *target) ensureLabel(ctx context.Context, name string) error {
+	_, _, err := t.Issues.GetLabel(ctx, t.owner, t.name, name)
+	if statusOf(err) != http.StatusNotFound {
+		return explain(err, "looking for the label "+name+" in "+t.full, "pull_requests: read")
+	}
+	_, _, err = t.Issues.CreateLabel(ctx, t.owner, t.name, &gh.Label{
+		Name: gh.String(name), Color: gh.String(labelColour),
+		Description: gh.String(cutRunes("Proposed by remediator", maxLabelDescription)),
+	})
+	if statusOf(err) == http.StatusUnprocessableEntity && says(err, "already_exists", "already exists") {
+		return nil
+	}
+	return explain(err, "making the label "+name+" in "+t.full, needPulls)
+}
