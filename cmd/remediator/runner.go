@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/remediator/remediator/attest"
+	"github.com/remediator/remediator/internal/casedir"
+	"github.com/remediator/remediator/internal/config"
+	"github.com/remediator/remediator/internal/sandbox"
+	"github.com/remediator/remediator/internal/selftelemetry"
+	"github.com/remediator/remediator/internal/workbench"
+	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/patch"
+	"github.com/remediator/remediator/remedy"
+	"github.com/remediator/remediator/remedy/docket"
+)
+
+// caseRunner works out the cases of serve by the same pipeline as run: evidence from the telemetry
+// window, code from a mirror of the repository. It implements docket.Runner.
+type caseRunner struct {
+	evidence  func(ctx context.Context, start time.Time) (localize.Evidence, error)
+	repos     *repositories
+	fence     *sandbox.Sandbox
+	key       *attest.Key
+	work      string // directory for the files of cases that are being worked out
+	recipes   func(config.Model) ([]patch.Recipe, error)
+	telemetry *selftelemetry.Telemetry
+	log       *slog.Logger
+}
+
+// Run implements docket.Runner.
+func (r *caseRunner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunResult, error) {
+	rec := q.Record
+	q.Progress(remedy.Received, "waiting for telemetry of the incident")
+	ev, err := r.evidence(ctx, rec.Incident.StartsAt)
+	if err != nil {
+		return nil, fmt.Errorf("telemetry of the incident: %w", err)
+	}
+	q.Progress(remedy.Gathered, "")
+	repo, err := r.repos.choose(ctx, rec.Incident, ev, rec.Repository)
+	if errors.Is(err, errNoRepository) {
+		return r.nowhere(rec, err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	dir, err := casedir.Open(filepath.Join(r.work, rec.Fingerprint))
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.inside(ctx, q, ev, repo, dir)
+	if err != nil {
+		return nil, errors.Join(err, discard(dir))
+	}
+	res.Close = func() error { return discard(dir) }
+	return res, nil
+}
+
+// discard closes a case's directory and removes it: what is to be kept has been archived.
+func discard(dir *casedir.Dir) error { return errors.Join(dir.Close(), os.RemoveAll(dir.Path)) }
+
+func (r *caseRunner) inside(ctx context.Context, q docket.RunRequest, ev localize.Evidence, repo chosen, dir *casedir.Dir) (*docket.RunResult, error) {
+	p, clone, err := newPipeline(ctx, pipelineOptions{repository: repo.clone, branch: repo.Branch, dir: dir, fence: r.fence, key: r.key, observer: progress(q.Progress)})
+	if err != nil {
+		return nil, err
+	}
+	conf := clone.Config()
+	if p.Recipes, err = r.recipes(conf.Model); err != nil {
+		return nil, err
+	}
+	p.Settings.Round = q.Record.Round
+	severity := string(q.Record.Incident.Severity)
+	p.Located = func(ctx context.Context, c *remedy.Case) (*remedy.Decline, error) {
+		c.Autonomy = r.autonomy(conf, repo, c.Suspects[0].Service, severity)
+		return q.Located(ctx, c)
+	}
+	observer, done, err := r.telemetry.Observe(ctx, p.Observer, r.log)
+	if err != nil {
+		return nil, err
+	}
+	p.Observer = observer
+	in := q.Record.Incident
+	c, err := p.Run(ctx, remedy.Input{Alert: q.Alert.Body, Incident: &in, Evidence: ev})
+	done(c, err)
+	if err != nil {
+		return nil, err
+	}
+	res := &docket.RunResult{Case: c, Repository: repo.Name, Dir: dir.Path, Rules: docket.Rules{
+		Autonomy: c.Autonomy, Approval: conf.NeedsApproval(severity),
+		MaxOpen: conf.Limits.OpenPullRequests, MaxPerHour: conf.Limits.PullRequestsPerHour, MaxPerServe: conf.Limits.OpenPerService,
+		Bypass: conf.Limits.Bypass(severity), DeleteStale: !conf.Limits.KeepClosedBranches,
+	}}
+	if c.Commit != nil {
+		if res.Change, err = change(clone, c); err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+// autonomy is what the repository's configuration allows, capped by what the operator does.
+func (r *caseRunner) autonomy(conf config.Config, repo chosen, service, severity string) remedy.Autonomy {
+	grades := []remedy.Autonomy{remedy.Report, remedy.Branch, remedy.Draft, remedy.Ready}
+	asked := remedy.Autonomy(conf.AutonomyOf(service, severity))
+	limit := remedy.Autonomy(repo.Autonomy)
+	if limit == "" {
+		return asked
+	}
+	return grades[min(slices.Index(grades, asked), slices.Index(grades, limit))]
+}
+
+// change takes the proposed commit out of the clone.
+func change(repo *workbench.Repository, c *remedy.Case) (*docket.Change, error) {
+	raw, err := repo.Clone().CommitObject(c.Commit.SHA)
+	if err != nil {
+		return nil, err
+	}
+	files, err := repo.Clone().Changes(c.Commit.SHA)
+	if err != nil {
+		return nil, err
+	}
+	out := &docket.Change{Base: c.Commit.Parent, Commit: raw, SHA: c.Commit.SHA, Tree: c.Commit.Tree, Message: c.Commit.Message}
+	for _, f := range files {
+		if f.New == nil {
+			out.Files = append(out.Files, docket.FileChange{Path: f.Path, Deleted: true})
+			continue
+		}
+		out.Files = append(out.Files, docket.FileChange{Path: f.Path, Mode: fmt.Sprintf("%06o", f.NewMode), Content: f.New})
+	}
+	return out, nil
+}
+
+// nowhere is the case of an incident that no served repository has anything to do with.
+func (r *caseRunner) nowhere(rec *docket.Record, why error) *docket.RunResult {
+	in := rec.Incident
+	in.Labels, in.Annotations = maps.Clone(in.Labels), nil
+	return &docket.RunResult{Close: func() error { return nil }, Case: &remedy.Case{
+		Schema: remedy.Schema, Tool: "remediator " + version(), State: remedy.Declined, Fingerprint: rec.Fingerprint, Incident: in,
+		Title:    "An incident of which no repository is known",
+		Suspects: []remedy.Suspect{}, Options: []remedy.Option{}, Timings: []remedy.Timing{}, Autonomy: remedy.Report,
+		Declined: &remedy.Decline{Code: "no_repository", Why: why.Error(),
+			Next: "name the service in a repository's " + config.File + ", or the repository of the alert's source in " + config.ServerFile},
+	}}
+}
+
+// progress passes the stages of a pipeline on.
+type progress func(remedy.State, string)
+
+func (p progress) Begin(stage remedy.State, _ *remedy.Case)      { p(stage, "") }
+func (p progress) Note(text string)                              { p("", text) }
+func (p progress) End(remedy.State, *remedy.Case, time.Duration) {}
+
+var _ docket.Runner = (*caseRunner)(nil)
