@@ -80,6 +80,15 @@ func ParseServer(text []byte) (Server, error) { return parse[Server](text, Serve
 // DefaultServer is what an empty configuration means.
 func DefaultServer() Server { return Server{}.withDefaults() }
 
+// Complete fills in the defaults of a configuration that a program changed, and checks it anew.
+func (s Server) Complete() (Server, error) {
+	s = s.withDefaults()
+	if problems := s.Validate(); len(problems) > 0 {
+		return s, &Error{File: "configuration", Problems: problems}
+	}
+	return s, nil
+}
+
 func (s Server) withDefaults() Server {
 	s.Listen = cmp.Or(s.Listen, DefaultListen)
 	s.Workers = cmp.Or(s.Workers, DefaultWorkers)
