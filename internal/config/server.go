@@ -9,6 +9,8 @@ const ServerFile = "serve.yaml"
 type Server struct {
 	// Listen is where webhooks, the API and the page are served.
 	Listen string `yaml:"listen,omitempty"`
+	// Metrics is where Prometheus scrapes, "off" for none.
+	Metrics string `yaml:"metrics,omitempty"`
 	// URL is how people and pull requests reach Listen.
 	URL       string    `yaml:"url,omitempty"`
 	TLS       TLS       `yaml:"tls,omitempty"`

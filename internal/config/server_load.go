@@ -14,6 +14,8 @@ import (
 // What `remediator serve` uses where its configuration says nothing.
 const (
 	DefaultListen = "127.0.0.1:8080"
+	// DefaultMetrics is the port that OpenTelemetry's exporter for Prometheus has by default.
+	DefaultMetrics = "127.0.0.1:9464"
 	// The ports are those that the OTLP specification assigns.
 	DefaultOTLPGRPC = "127.0.0.1:4317"
 	DefaultOTLPHTTP = "127.0.0.1:4318"
@@ -91,6 +93,7 @@ func (s Server) Complete() (Server, error) {
 
 func (s Server) withDefaults() Server {
 	s.Listen = cmp.Or(s.Listen, DefaultListen)
+	s.Metrics = cmp.Or(s.Metrics, DefaultMetrics)
 	s.Workers = cmp.Or(s.Workers, DefaultWorkers)
 	if s.URL == "" && s.Local() {
 		scheme := "http://"

@@ -17,6 +17,7 @@ const (
 // serverNotes documents every key of the server's configuration.
 var serverNotes = map[string]note{
 	"listen":                     {text: "Address of webhooks, API and page, host:port.", def: DefaultListen},
+	"metrics":                    {text: "Address that Prometheus scrapes, host:port; off for none.", def: DefaultMetrics},
 	"url":                        {text: "How people and pull requests reach listen; https unless it is this machine."},
 	"tls":                        {text: "TLS of listen and of the OTLP ports."},
 	"tls.cert_file":              {text: "Certificate chain in PEM; read again when it changes."},

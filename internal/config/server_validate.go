@@ -39,6 +39,9 @@ const (
 func (s Server) Validate() []Problem {
 	var ps problems
 	local := ps.address("listen", s.Listen)
+	if s.Metrics != otlpOff {
+		ps.address("metrics", s.Metrics)
+	}
 	switch {
 	case s.URL != "":
 		ps.secureURL("url", s.URL)
