@@ -1,0 +1,13 @@
+//go:build !unix
+
+package queue
+
+import "errors"
+
+var errLocked = errors.New("locked")
+
+var errNoEmbedding = errors.New("this system has no lock that ends with the process; use --nats-url")
+
+func lock(string) (func(), error) { return nil, errNoEmbedding }
+
+func diskSpace(string) (used, free int64, err error) { return 0, 0, errNoEmbedding }
