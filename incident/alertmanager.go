@@ -1,38 +1,24 @@
 package incident
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"strings"
+	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
-// MaxBody is the largest alert body that Parse reads. Alertmanager groups of several
-// thousand alerts stay below it.
-const MaxBody = 8 << 20
-
-// maxText bounds one label or annotation; longer ones are cut. Alertmanager itself
-// sets no bound, and an annotation may carry a rendered template of any size.
-const maxText = 4096
-
 // webhook is the wire form of Alertmanager's webhook_config message,
-// https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
+// https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Grafana's has the same shape with a
+// version of its own and some more fields,
+// https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/.
 type webhook struct {
-	Version           string            `json:"version"`
-	GroupKey          string            `json:"groupKey"`
-	TruncatedAlerts   uint64            `json:"truncatedAlerts"`
-	Status            string            `json:"status"`
-	GroupLabels       map[string]string `json:"groupLabels"`
-	CommonLabels      map[string]string `json:"commonLabels"`
-	CommonAnnotations map[string]string `json:"commonAnnotations"`
-	Alerts            []webhookAlert    `json:"alerts"`
+	Version         string            `json:"version"`
+	TruncatedAlerts uint64            `json:"truncatedAlerts"`
+	GroupLabels     map[string]string `json:"groupLabels"`
+	Alerts          []webhookAlert    `json:"alerts"`
+	OrgID           int64             `json:"orgId"` // Grafana
+	Title           string            `json:"title"` // Grafana
 }
 
 type webhookAlert struct {
@@ -43,73 +29,72 @@ type webhookAlert struct {
 	EndsAt      time.Time         `json:"endsAt"`
 }
 
-// Parse reads one alert body. Its errors name what was found and what to send instead.
-func Parse(body []byte) (Incident, error) {
-	if len(body) > MaxBody {
-		return Incident{}, fmt.Errorf("alert body is larger than %d MiB: send fewer alerts a notification (max_alerts in Alertmanager's webhook_config)", MaxBody>>20)
+// The versions that tell the two senders apart.
+const (
+	alertmanagerVersion = "4" // of Alertmanager 0.15 and later
+	grafanaVersion      = "1" // of Grafana's unified alerting
+)
+
+func parseAlertmanager(body []byte) (Incident, error) {
+	w, err := decodeWebhook(body, "an Alertmanager webhook")
+	if err != nil {
+		return Incident{}, err
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return Incident{}, errors.New("alert body is empty: pass the JSON that Alertmanager posts to a webhook receiver")
-	}
-	if !utf8.Valid(body) {
-		return Incident{}, errors.New("alert body is not UTF-8: pass the JSON body as Alertmanager sent it, uncompressed")
-	}
-	var w webhook
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if err := dec.Decode(&w); err != nil {
-		return Incident{}, fmt.Errorf("alert body is not an Alertmanager webhook: %w", describe(err))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Incident{}, errors.New("alert body goes on after its JSON object: pass one notification at a time")
-	}
-	switch {
-	case w.Version == "" && len(w.Alerts) == 0:
-		return Incident{}, errors.New(`unknown alert format: expected an Alertmanager webhook with "version": "4" and "alerts"`)
-	case w.Version != "4":
+	if w.Version != alertmanagerVersion {
 		return Incident{}, fmt.Errorf(`unsupported Alertmanager webhook version %q: version "4" is read, which Alertmanager 0.15 and later send`, clip(w.Version, 20))
-	case len(w.Alerts) == 0:
-		return Incident{}, errors.New("alert body holds no alerts: there is nothing to look into")
 	}
-	return fromWebhook(w, body)
+	return fromWebhook(w, Alertmanager)
 }
 
-func describe(err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, err)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%q holds a %s where a %s belongs", kind.Field, kind.Value, kind.Type)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON ends early: was the body cut off?")
+func parseGrafana(body []byte) (Incident, error) {
+	w, err := decodeWebhook(body, "a Grafana webhook")
+	if err != nil {
+		return Incident{}, err
 	}
-	return err
+	if w.Version != grafanaVersion {
+		return Incident{}, fmt.Errorf(`unsupported Grafana webhook version %q: version "1" is read, which a webhook contact point without a custom payload sends`, clip(w.Version, 20))
+	}
+	if testOfContactPoint(w) {
+		return Incident{}, fmt.Errorf("%w: a test of the contact point", ErrNoIncident)
+	}
+	return fromWebhook(w, Grafana)
 }
 
-func fromWebhook(w webhook, body []byte) (Incident, error) {
-	digest := sha256.Sum256(body)
+// testOfContactPoint says whether somebody pressed Test in Grafana, which sends one made-up alert.
+func testOfContactPoint(w webhook) bool {
+	return len(w.Alerts) == 1 && w.Alerts[0].Labels["alertname"] == "TestAlert" && w.Alerts[0].Labels["instance"] == "Grafana"
+}
+
+func decodeWebhook(body []byte, what string) (webhook, error) {
+	var w webhook
+	if err := json.Unmarshal(body, &w); err != nil {
+		return w, fmt.Errorf("alert body is not %s: %w", what, describe(err))
+	}
+	if len(w.Alerts) == 0 {
+		return w, errors.New("alert body holds no alerts: there is nothing to look into")
+	}
+	return w, nil
+}
+
+func fromWebhook(w webhook, source string) (Incident, error) {
 	in := Incident{
-		Source:    "alertmanager",
+		Source:    source,
 		Status:    Resolved,
 		Alerts:    len(w.Alerts),
 		Truncated: int(min(w.TruncatedAlerts, 1<<31-1)),
-		Digest:    hex.EncodeToString(digest[:]),
 	}
 	labels, annotations := common(w.Alerts)
 	for k, v := range w.GroupLabels {
 		labels[k] = v
 	}
-	in.Labels, in.Annotations = clipAll(labels), clipAll(annotations)
 	for _, a := range w.Alerts {
-		firing := a.Status != string(Resolved)
-		if firing {
+		if a.Status != string(Resolved) {
 			in.Status = Firing
 		}
-		if !a.StartsAt.IsZero() && (in.StartsAt.IsZero() || a.StartsAt.Before(in.StartsAt)) {
+		if plausible(a.StartsAt) && (in.StartsAt.IsZero() || a.StartsAt.Before(in.StartsAt)) {
 			in.StartsAt = a.StartsAt.UTC()
 		}
-		if a.EndsAt.After(in.EndsAt) {
+		if plausible(a.EndsAt) && a.EndsAt.After(in.EndsAt) {
 			in.EndsAt = a.EndsAt.UTC()
 		}
 		in.Severity = moreUrgent(in.Severity, severityOf(a.Labels))
@@ -120,18 +105,32 @@ func fromWebhook(w webhook, body []byte) (Incident, error) {
 	if in.Status == Firing {
 		in.EndsAt = time.Time{} // Alertmanager sets a deadline here, not an end
 	}
-	in.Name = in.Labels["alertname"]
-	in.Service = first(in.Labels, "service", "service_name", "service.name", "app", "app_kubernetes_io_name")
-	in.Operation = first(in.Labels, "operation", "route", "http_route", "handler", "endpoint", "span_name")
-	identity := w.GroupLabels
+	name, identity := labels["alertname"], w.GroupLabels
 	if len(identity) == 0 {
-		identity = w.CommonLabels
+		// Without groups a notification is known by its alert that began first: those that join it later
+		// do not change that.
+		identity = earliest(w.Alerts).Labels
+		name = identity["alertname"]
 	}
-	if len(identity) == 0 {
-		identity = labels
+	if w.OrgID > 0 {
+		identity = with(identity, "grafana_org", strconv.FormatInt(w.OrgID, 10))
 	}
-	in.Fingerprint = fingerprint(in.Source, labels["alertname"], identity)
+	in.Fingerprint = fingerprint(source, name, identity)
+	in.Name = nameOf(name, w.Title)
+	in.describeBy(labels, annotations)
 	return in, nil
+}
+
+// earliest is the alert that began first; of several the one whose labels sort first, so that their
+// order in the body does not matter.
+func earliest(alerts []webhookAlert) webhookAlert {
+	best := alerts[0]
+	for _, a := range alerts[1:] {
+		if a.StartsAt.Before(best.StartsAt) || a.StartsAt.Equal(best.StartsAt) && lessLabels(a.Labels, best.Labels) {
+			best = a
+		}
+	}
+	return best
 }
 
 // common returns the labels and annotations that all alerts share. Alertmanager sends them too, but
@@ -157,55 +156,4 @@ func keepShared(m, other map[string]string) {
 			delete(m, k)
 		}
 	}
-}
-
-// passing are labels that change while the incident stays the same: the urgency of a
-// multi-window burn-rate alert, and the replica that happened to be scraped.
-var passing = []string{"severity", "priority", "level", "instance", "pod", "container", "node", "replica", "endpoint_ip", "prometheus", "prometheus_replica"}
-
-func fingerprint(source, name string, labels map[string]string) string {
-	keys := make([]string, 0, len(labels))
-	for k := range labels {
-		if !slices.Contains(passing, k) && k != "alertname" {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	h := sha256.New()
-	// Lengths in front keep ("ab","c") and ("a","bc") apart.
-	write := func(s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) }
-	write(source)
-	write(name)
-	for _, k := range keys {
-		write(k)
-		write(labels[k])
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-func first(labels map[string]string, keys ...string) string {
-	for _, k := range keys {
-		if v := labels[k]; v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func clipAll(m map[string]string) map[string]string {
-	if len(m) == 0 {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for k, v := range m {
-		out[clip(k, maxText)] = clip(v, maxText)
-	}
-	return out
-}
-
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
 }

@@ -5,5 +5,6 @@
 // bounded, and none is fit for a title or a branch name. What a later stage needs
 // in such places is derived from the fingerprint, which is hexadecimal.
 //
-// Today it reads the Alertmanager webhook, version 4.
+// It reads the webhooks of Alertmanager (version 4), Grafana, PagerDuty (V3) and Datadog, and any other JSON
+// by a [Mapping]. What makes a fingerprint is said at each of their parsers.
 package incident

@@ -169,14 +169,14 @@ func TestErrorsNameTheNextStep(t *testing.T) {
 		"not JSON":      {"alert!", "invalid JSON"},
 		"cut off":       {`{"version":"4","alerts":[`, "ends early"},
 		"two":           {`{"version":"4","alerts":[{"startsAt":"2026-01-01T00:00:00Z"}]} {}`, "one notification"},
-		"other format":  {`{"event":{"event_type":"incident.triggered"}}`, "unknown alert format"},
+		"other format":  {`{"event":{"event_type":"incident.triggered"}}`, "has no data"},
 		"old version":   {`{"version":"3","alerts":[{}]}`, `version "3"`},
 		"no alerts":     {`{"version":"4","alerts":[]}`, "no alerts"},
 		"no start":      {`{"version":"4","alerts":[{"labels":{"alertname":"x"}}]}`, "startsAt"},
 		"wrong type":    {`{"version":4,"alerts":[{}]}`, `"version" holds a number`},
 		"not UTF-8":     {"{\"version\":\"\xff\"}", "UTF-8"},
-		"list":          {`[]`, "not an Alertmanager webhook"},
-		"bad timestamp": {`{"version":"4","alerts":[{"startsAt":"yesterday"}]}`, "not an Alertmanager webhook"},
+		"list":          {`[]`, "where a JSON object belongs"},
+		"bad timestamp": {`{"version":"4","alerts":[{"startsAt":"yesterday"}]}`, "where a JSON object belongs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(tc.body))

@@ -110,6 +110,8 @@ func text(v any) string {
 		return v.String()
 	case bool:
 		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return ""
 }
