@@ -18,6 +18,23 @@ type waiting interface {
 	Within(ctx context.Context) patch.Recipe
 }
 
+// askedLast moves the options whose draft waits for somebody to the end: they neither delay a recipe nor take its place
+// among those that are tried.
+func askedLast(options []patch.Option, recipes []patch.Recipe) []patch.Option {
+	var out, last []patch.Option
+	for _, o := range options {
+		i := slices.IndexFunc(recipes, func(r patch.Recipe) bool { return r.Name() == o.Recipe })
+		if i >= 0 {
+			if _, ok := recipes[i].(waiting); ok {
+				last = append(last, o)
+				continue
+			}
+		}
+		out = append(out, o)
+	}
+	return append(out, last...)
+}
+
 // draft drafts an option and notes a model's part in it, also where the draft failed.
 func (r *run) draft(ctx context.Context, o patch.Option, rec *Option) (*patch.Patch, error) {
 	recipes := slices.Clone(r.Recipes)

@@ -81,9 +81,37 @@ func TestWhatAModelChoseIsHeldToTheTestOfTheRecipe(t *testing.T) {
 	}
 }
 
+// renamed is another recipe of the kind.
+type renamed struct{ modelled }
+
+func (r renamed) Name() string { return "model-test-two@1" }
+
+func (r renamed) Within(ctx context.Context) patch.Recipe { r.ctx = ctx; return r }
+
+func (r renamed) Propose(in *patch.Input, i int) ([]patch.Option, []patch.Left) {
+	options, left := r.modelled.Propose(in, i)
+	for k := range options {
+		options[k].Recipe = r.Name()
+	}
+	return options, left
+}
+
+func TestAModelIsAskedAfterEveryRecipe(t *testing.T) {
+	f := newFixture()
+	f.recipes = []patch.Recipe{modelled{recipe: recipe{rung: patch.Config}, part: patch.ModelWrote}, recipe{rung: patch.Code}}
+	c := f.run(t, nil)
+	if c.Declined != nil || c.Patch.Author != nil {
+		t.Fatalf("the recipe was not taken: %+v", c.Options)
+	}
+	if len(c.Options) < 2 || c.Options[0].Rung != patch.Code || c.Options[1].Recipe != "model-test@1" {
+		t.Errorf("the model was asked before a recipe of a dearer rung: %+v", c.Options)
+	}
+}
+
 func TestAModelThatFailsDoesNotStopTheLadder(t *testing.T) {
 	f := newFixture()
-	f.recipes = []patch.Recipe{modelled{recipe: recipe{rung: patch.Config}, part: patch.ModelWrote, err: errors.New("the model server at http://127.0.0.1:1 does not answer")}, recipe{rung: patch.Code}}
+	f.recipes = []patch.Recipe{modelled{recipe: recipe{rung: patch.Config}, part: patch.ModelWrote, err: errors.New("the model server at http://127.0.0.1:1 does not answer")}, modelled{recipe: recipe{rung: patch.Code}, part: patch.ModelChose}}
+	f.recipes[1] = renamed{f.recipes[1].(modelled)}
 	c := f.run(t, nil)
 	if c.Declined != nil {
 		t.Fatalf("declined: %s", c.Declined.Why)

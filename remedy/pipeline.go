@@ -208,6 +208,7 @@ func (r *run) plan(context.Context) error {
 		r.input.Services[name] = s.Service
 	}
 	r.ladder = patch.Ladder(r.input, r.Recipes)
+	r.ladder.Options = askedLast(r.ladder.Options, r.Recipes)
 	for _, l := range r.ladder.Left {
 		r.c.Options = append(r.c.Options, Option{Rung: l.Rung, Recipe: l.Recipe, Outcome: LeftOut, Why: l.Why})
 	}

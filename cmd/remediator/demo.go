@@ -21,6 +21,7 @@ const demoIncident = "retry-storm"
 func demoCommand(io stdio) *cobra.Command {
 	var out, incident string
 	var all, verbose bool
+	var model modelOptions
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole path on a recorded incident of the sample shop",
@@ -40,10 +41,10 @@ where the machine offers no namespaces, and says so.`,
 				if !slices.Contains(names, incident) {
 					return usage("no recorded incident %q: choose one of %s", incident, strings.Join(names, ", "))
 				}
-				_, err := demoCase(c, io, incident, out, verbose)
+				_, err := demoCase(c, io, incident, out, verbose, model)
 				return err
 			}
-			return demoAll(c, io, names, out)
+			return demoAll(c, io, names, out, model)
 		},
 	}
 	fl := c.Flags()
@@ -51,6 +52,7 @@ where the machine offers no namespaces, and says so.`,
 	fl.StringVar(&incident, "incident", demoIncident, "which recorded incident to show")
 	fl.BoolVar(&all, "all", false, "run every recorded incident and say which end in a pull request")
 	fl.BoolVarP(&verbose, "verbose", "v", false, "show the reasons of every suspect")
+	model.bind(c)
 	return c
 }
 
@@ -69,7 +71,7 @@ func recordedIncidents() ([]string, error) {
 }
 
 // demoCase builds the repository as it was deployed during the incident and runs the case.
-func demoCase(c *cobra.Command, io stdio, incident, out string, verbose bool) (*remedy.Case, error) {
+func demoCase(c *cobra.Command, io stdio, incident, out string, verbose bool, model modelOptions) (*remedy.Case, error) {
 	tmp, err := os.MkdirTemp("", "remediator-demo-")
 	if err != nil {
 		return nil, machineError(err)
@@ -89,7 +91,7 @@ func demoCase(c *cobra.Command, io stdio, incident, out string, verbose bool) (*
 		return nil, fmt.Errorf("building the sample shop's repository: %w", err)
 	}
 	fmt.Fprintf(io.out, "The sample shop at %s, and the telemetry of the incident %q recorded from a real run of it.\n\n", head[:10], incident)
-	cs, err := runCase(c.Context(), runOptions{incident: bundle, repo: repo, out: out, propose: "none", allowWeak: true, verbose: verbose, format: format{value: "text"}}, io)
+	cs, err := runCase(c.Context(), runOptions{incident: bundle, repo: repo, out: out, propose: "none", allowWeak: true, verbose: verbose, model: model, format: format{value: "text"}}, io)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +102,12 @@ func demoCase(c *cobra.Command, io stdio, incident, out string, verbose bool) (*
 }
 
 // demoAll runs every recorded incident into its own directory and sums up.
-func demoAll(c *cobra.Command, io stdio, names []string, out string) error {
+func demoAll(c *cobra.Command, io stdio, names []string, out string, model modelOptions) error {
 	type row struct{ name, end, why string }
 	var rows []row
 	for i, name := range names {
 		fmt.Fprintf(io.out, "\n######## %d of %d: %s\n\n", i+1, len(names), name)
-		cs, err := demoCase(c, io, name, filepath.Join(out, name), false)
+		cs, err := demoCase(c, io, name, filepath.Join(out, name), false, model)
 		switch {
 		case cs == nil:
 			if c.Context().Err() != nil {

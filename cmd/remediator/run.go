@@ -36,6 +36,7 @@ type runOptions struct {
 	golden, key, logLevel                       string
 	allowWeak, verbose                          bool
 	format                                      format
+	model                                       modelOptions
 }
 
 func runCommand(io stdio) *cobra.Command {
@@ -84,6 +85,7 @@ was found and what to check by hand.`,
 	fl.BoolVar(&o.allowWeak, "allow-weak-sandbox", false, "run candidate code without namespaces where the machine offers none")
 	fl.StringVar(&o.logLevel, "log-level", "warn", "what to log to standard error: debug, info, warn, error")
 	fl.BoolVarP(&o.verbose, "verbose", "v", false, "show the reasons of every suspect")
+	o.model.bind(c)
 	o.format.bind(c)
 	return c
 }
@@ -171,6 +173,9 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	}
 	p, repo, err := newPipeline(ctx, pipelineOptions{repository: o.repo, branch: o.branch, golden: golden, dir: dir, fence: fence, key: key, observer: observer})
 	if err != nil {
+		return nil, err
+	}
+	if p.Recipes, err = o.model.recipes(repo.Config().Model); err != nil {
 		return nil, err
 	}
 	cs, err := watched(ctx, p, remedy.Input{Alert: b.Alert, Evidence: b.Evidence}, o.logLevel, io)
