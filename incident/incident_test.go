@@ -176,7 +176,7 @@ func TestErrorsNameTheNextStep(t *testing.T) {
 		"wrong type":    {`{"version":4,"alerts":[{}]}`, `"version" holds a number`},
 		"not UTF-8":     {"{\"version\":\"\xff\"}", "UTF-8"},
 		"list":          {`[]`, "where a JSON object belongs"},
-		"bad timestamp": {`{"version":"4","alerts":[{"startsAt":"yesterday"}]}`, "where a JSON object belongs"},
+		"bad timestamp": {`{"version":"4","alerts":[{"startsAt":"yesterday"}]}`, "not an Alertmanager webhook"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(tc.body))
