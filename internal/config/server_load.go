@@ -82,6 +82,9 @@ func ParseServer(text []byte) (Server, error) { return parse[Server](text, Serve
 // DefaultServer is what an empty configuration means.
 func DefaultServer() Server { return Server{}.withDefaults() }
 
+// Roles lists what a token may be for, weakest first.
+func Roles() []string { return slices.Clone(roles) }
+
 // Complete fills in the defaults of a configuration that a program changed, and checks it anew.
 func (s Server) Complete() (Server, error) {
 	s = s.withDefaults()
