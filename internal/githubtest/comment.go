@@ -61,22 +61,27 @@ func (r *Repository) commentJSON(m *comment) object {
 	if m.byApp {
 		app = r.s.appJSON()
 	}
-	counts := object{"url": u + "/reactions", "total_count": len(m.reactions)}
-	for _, kind := range reactionKinds {
-		n := 0
-		for _, x := range m.reactions {
-			if x.content == kind {
-				n++
-			}
-		}
-		counts[kind] = n
-	}
 	return object{
 		"id": m.id, "node_id": nodeID("IC", m.id), "url": u, "html_url": fmt.Sprintf("%s/pull/%d#issuecomment-%d", r.html(), m.number, m.id),
 		"body": m.body, "user": r.s.accountJSON(m.user), "created_at": stamp(m.made), "updated_at": stamp(m.changed),
 		"issue_url": fmt.Sprintf("%s/issues/%d", r.url(), m.number), "author_association": r.association(m.user),
-		"performed_via_github_app": app, "reactions": counts,
+		"performed_via_github_app": app, "reactions": rollup(u, m.reactions),
 	}
+}
+
+// rollup counts reactions by kind.
+func rollup(url string, all []reaction) object {
+	o := object{"url": url + "/reactions", "total_count": len(all)}
+	for _, kind := range reactionKinds {
+		n := 0
+		for _, x := range all {
+			if x.content == kind {
+				n++
+			}
+		}
+		o[kind] = n
+	}
+	return o
 }
 
 // issueJSON is a pull request seen as the issue that it also is.
@@ -95,7 +100,7 @@ func (p *pull) issueJSON() object {
 		"milestone": nil, "comments": n, "created_at": o["created_at"], "updated_at": o["updated_at"], "closed_at": o["closed_at"],
 		"author_association": o["author_association"], "active_lock_reason": nil, "body": nullable(p.body), "draft": p.draft,
 		"pull_request": object{"url": p.url(), "html_url": p.html(), "diff_url": p.html() + ".diff", "patch_url": p.html() + ".patch", "merged_at": o["merged_at"]},
-		"timeline_url": p.issue() + "/timeline", "performed_via_github_app": nil, "state_reason": nil,
+		"timeline_url": p.issue() + "/timeline", "performed_via_github_app": nil, "state_reason": nil, "reactions": rollup(p.issue(), nil),
 	}
 }
 

@@ -198,6 +198,11 @@ func (r *Repository) emit(event, action string, payload object, by *account) {
 		s.opt.Report("webhook %s: %v", event, err)
 		return
 	}
+	if s.describe != nil {
+		if err := s.describe.Webhook(event, action, data); err != nil {
+			s.opt.Report("a webhook of the stand-in does not fit GitHub's description: %s %s: %v", event, action, err)
+		}
+	}
 	s.hookMu.Lock()
 	defer s.hookMu.Unlock()
 	d := &Delivery{GUID: guid(), Event: event, Action: action, Repository: r.id, Installation: i.id, Payload: data}

@@ -113,7 +113,7 @@ func (x *exchange) api(path string) {
 		return
 	}
 	a := x.handle(rt, args, path, body)
-	x.check(rt, args, a)
+	x.check(rt, a)
 	x.send(a)
 }
 

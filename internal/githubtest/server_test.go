@@ -109,7 +109,7 @@ func propose(t *testing.T, c *github.Client, branch string) *github.PullRequest 
 	when := github.Timestamp{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))}
 	who := &github.CommitAuthor{Name: github.String("remediator"), Email: github.String("bot@example.com"), Date: &when}
 	commit := must[*github.Commit](t)(c.Git.CreateCommit(ctx, "acme", "shop", &github.Commit{
-		Message: github.String("Pay twice"), Tree: tree, Parents: []*github.Commit{{SHA: tip.Object.SHA}}, Author: who, Committer: who,
+		Message: github.String("Pay twice on " + branch), Tree: tree, Parents: []*github.Commit{{SHA: tip.Object.SHA}}, Author: who, Committer: who,
 	}, nil))
 	must[*github.Reference](t)(c.Git.CreateRef(ctx, "acme", "shop", &github.Reference{Ref: github.String("refs/heads/" + branch), Object: &github.GitObject{SHA: commit.SHA}}))
 	return must[*github.PullRequest](t)(c.PullRequests.Create(ctx, "acme", "shop", &github.NewPullRequest{
