@@ -64,6 +64,10 @@ type Record struct {
 	// Files is the prefix of the blobs that hold the files of the last finished run, one each:
 	// Files + "case.json", Files + "report.html" and so on; "" when there are none. CaseFile reads one.
 	Files    string    `json:"files,omitempty"`
+	Result   string    `json:"result,omitempty"`   // blob with what is to be written outside
+	Admitted string    `json:"admitted,omitempty"` // commit that passed all rules and may be written
+	Cleared  []string  `json:"cleared,omitempty"`  // codes of holds that a person ended for good
+	Recheck  *Recheck  `json:"recheck,omitempty"`  // a run that is only to say whether the proof still holds
 	Hold     *Hold     `json:"hold,omitempty"`
 	Decision *Decision `json:"decision,omitempty"` // what a person said
 	Effects  []Effect  `json:"effects,omitempty"`
@@ -92,6 +96,7 @@ type Summary struct {
 	Next       string          `json:"next,omitempty"`
 	Decline    string          `json:"decline,omitempty"` // code
 	Base       string          `json:"base,omitempty"`    // commit
+	Target     string          `json:"target,omitempty"`  // branch that the pull request goes to
 	Branch     string          `json:"branch,omitempty"`
 	Commit     string          `json:"commit,omitempty"`
 	Digest     string          `json:"digest,omitempty"`   // of patch.diff; what an approval holds for
@@ -105,6 +110,16 @@ type Summary struct {
 	From    time.Time     `json:"from,omitzero"` // window of the evidence
 	To      time.Time     `json:"to,omitzero"`
 	Elapsed time.Duration `json:"elapsed_ns"`
+	// DropBranch says that the branch goes when the pull request was merged or closed.
+	DropBranch bool `json:"drop_branch,omitempty"`
+}
+
+// Recheck is a run that changes nothing and answers in a comment.
+type Recheck struct {
+	Key  string `json:"key"`  // of the comment
+	Back Stage  `json:"back"` // the stage to return to
+	Hold *Hold  `json:"hold,omitempty"`
+	By   string `json:"by"`
 }
 
 // Touch is a range of lines, both ends included.

@@ -1,0 +1,207 @@
+package docket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// errLost means that the record is not this worker's any more: somebody moved it on, or took it over.
+var errLost = errors.New("the record is not this worker's any more")
+
+// work is one worker's hold on one record.
+type work struct {
+	d     *Desk
+	token string
+	mu    sync.Mutex
+	last  *Record // as last stored
+}
+
+// record is the record as last seen.
+func (w *work) record() *Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}
+
+// update changes the record while it is this worker's, and keeps it for another while.
+func (w *work) update(ctx context.Context, change func(*Record) error) error {
+	r, err := w.d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+		if r.Lease == nil || r.Lease.Owner != w.token {
+			return errLost
+		}
+		lease := r.Lease
+		if err := change(r); err != nil {
+			return err
+		}
+		lease.Until = w.d.Now().Add(w.d.Settings.withDefaults().Lease)
+		r.Lease = lease // moving on to another stage lets go of it
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return errLost
+		}
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = r
+	return nil
+}
+
+// beat keeps the lease until ctx ends, and ends the work when it is lost.
+func (w *work) beat(ctx context.Context, lost context.CancelCauseFunc) {
+	t := time.NewTicker(w.d.Settings.withDefaults().Lease / 4)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if err := w.update(ctx, func(*Record) error { return nil }); errors.Is(err, errLost) {
+				lost(errLost)
+				return
+			}
+		}
+	}
+}
+
+// take gets hold of a record for as long as there is work on it. It returns nil when there is none, or when
+// somebody else has it; then it is looked at again after that one's lease.
+func (d *Desk) take(ctx context.Context, fingerprint string) (*work, error) {
+	now := d.Now()
+	w := &work{d: d, token: fmt.Sprintf("%s/%d", d.Owner, d.takes.Add(1))}
+	var other *Lease
+	taken := false
+	r, err := d.update(ctx, fingerprint, func(r *Record) error {
+		other, taken = nil, false
+		if r.Lease != nil && now.Before(r.Lease.Until) {
+			other = r.Lease
+			return errUnchanged
+		}
+		if !d.pending(r) {
+			return errUnchanged
+		}
+		taken = true
+		r.Lease = &Lease{Owner: w.token, Until: now.Add(d.Settings.withDefaults().Lease)}
+		return nil
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil // erased
+	case err != nil:
+		return nil, err
+	case other != nil:
+		wait := other.Until.Sub(now) + time.Second
+		t := Task{Kind: CaseTask, Case: fingerprint, ID: fmt.Sprintf("after/%s/%s/%d", fingerprint, other.Owner, other.Until.UnixNano())}
+		return nil, d.Queue.PublishAfter(ctx, t, wait)
+	case !taken:
+		return nil, nil
+	}
+	w.last = r
+	return w, nil
+}
+
+// handleCase works on a record until there is nothing left to do.
+func (d *Desk) handleCase(ctx context.Context, t Task) error {
+	const rounds = 20 // each ends with the record further on; more would be a loop
+	for range rounds {
+		w, err := d.take(ctx, t.Case)
+		if err != nil || w == nil {
+			return err
+		}
+		if err := w.do(ctx, t); err != nil {
+			return err
+		}
+	}
+	return d.nudge(ctx, t.Case)
+}
+
+// do works with the lease in hand and lets go of it in the end.
+func (w *work) do(ctx context.Context, t Task) error {
+	working, stop := context.WithCancelCause(ctx)
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		w.beat(working, stop)
+	}()
+	err := w.advance(working)
+	if errors.Is(context.Cause(working), errLost) {
+		err = errLost
+	}
+	stop(nil)
+	<-beating
+	switch {
+	case errors.Is(err, errLost):
+		return nil // whoever moved the record asked for the work that is to follow
+	case ctx.Err() != nil:
+		// The process stops. Another takes over at once if the lease can still be given back.
+		return errors.Join(ctx.Err(), w.release(context.WithoutCancel(ctx)))
+	case err != nil:
+		return errors.Join(err, w.failed(ctx, t, err))
+	}
+	return w.release(ctx)
+}
+
+// release gives the record back.
+func (w *work) release(ctx context.Context) error {
+	_, err := w.d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+		if r.Lease == nil || r.Lease.Owner != w.token {
+			return errUnchanged
+		}
+		r.Lease = nil
+		if r.Stage == Running { // stopped in the middle, which is not the case's fault
+			r.Stage, r.Progress, r.Attempt = Queued, "", max(r.Attempt-1, 0)
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// failed notes why the work did not go on, and ends the record when it was tried often enough.
+func (w *work) failed(ctx context.Context, t Task, why error) error {
+	d := w.d
+	text := d.clean(why.Error())
+	var ended *Record
+	_, err := d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+		ended = nil
+		if r.Lease == nil || r.Lease.Owner != w.token {
+			return errUnchanged
+		}
+		now := d.Now()
+		r.Lease = nil
+		r.Failure = text
+		r.note(now, "failure", text)
+		most := d.Settings.withDefaults().Attempts
+		if (r.Stage == Queued || r.Stage == Running || r.Stage == Writing) && (t.Attempt >= most || r.Attempt >= most) {
+			r.to(Failed, now, "given up after %d attempts; mend what the failure names, then ask for a retry", max(t.Attempt, r.Attempt))
+			ended = r
+		} else if r.Stage == Running {
+			r.Stage, r.Progress = Queued, ""
+		}
+		return nil
+	})
+	if ended != nil && err == nil {
+		d.observe(Observation{Kind: "failed", Record: ended, Err: why})
+		// What people are told of the end is work as well.
+		return d.nudge(ctx, ended.Fingerprint)
+	}
+	return err
+}
+
+// guarded turns a panic into an error, so that one poisonous case does not end the service.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it panicked: %v\n%s", p, cut(string(debug.Stack()), 600))
+		}
+	}()
+	return do()
+}
