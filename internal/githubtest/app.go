@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,11 +31,14 @@ type installation struct {
 	suspended   bool
 }
 
+// anyKey is the key of Apps that bring none, one a process since making it takes longer than most tests.
+var anyKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 func (s *Server) makeApp() error {
 	s.key = s.opt.AppKey
 	if s.key == nil {
 		var err error
-		if s.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		if s.key, err = anyKey(); err != nil {
 			return err
 		}
 	}
@@ -136,6 +140,7 @@ func appRoutes() []route {
 		{"POST", "/app-manifests/{code}/conversions", "", convertManifest},
 		{"GET", "/rate_limit", "", getRateLimit},
 		{"GET", "/user", "", getUser},
+		{"GET", "/user/repos", "", listOwnRepositories},
 		{"GET", "/users/{username}", "", getUserByName},
 	}
 }
@@ -284,6 +289,23 @@ func getUser(c *call) answer {
 		return failure(http.StatusForbidden, "Resource not accessible by integration")
 	}
 	return ok(c.s.publicUser(c.actor.account))
+}
+
+// listOwnRepositories lists what a user has a role in.
+func listOwnRepositories(c *call) answer {
+	if c.actor.account == nil || c.actor.install != nil {
+		return failure(http.StatusForbidden, "Resource not accessible by integration")
+	}
+	var all []any
+	for _, r := range c.s.repos {
+		if role := r.roles[strings.ToLower(c.actor.account.login)]; role != "" {
+			o := r.json()
+			o["permissions"] = rolePermissions(role)
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b any) int { return int(a.(object)["id"].(int64) - b.(object)["id"].(int64)) })
+	return c.page(all, nil)
 }
 
 func getUserByName(c *call) answer {

@@ -111,8 +111,8 @@ func (s *Server) authenticate(r *http.Request) (*actor, *answer) {
 		return nil, &bad
 	}
 	if strings.Count(value, ".") == 2 {
-		if err := s.checkJWT(value); err != nil {
-			wrong := failure(http.StatusUnauthorized, "%v", err)
+		if problem := s.checkJWT(value); problem != "" {
+			wrong := failure(http.StatusUnauthorized, "%s", problem)
 			return nil, &wrong
 		}
 		return &actor{app: true}, nil
@@ -128,27 +128,28 @@ func (s *Server) authenticate(r *http.Request) (*actor, *answer) {
 	return a, nil
 }
 
-// checkJWT holds an App's token to GitHub's rules: RS256, issued in the past, at most ten minutes long.
-func (s *Server) checkJWT(text string) error {
+// checkJWT holds an App's token to GitHub's rules: RS256, issued in the past, at most ten minutes long. It returns what
+// GitHub says of a bad one.
+func (s *Server) checkJWT(text string) (problem string) {
 	now := s.opt.Now()
 	var claims jwt.RegisteredClaims
 	_, err := jwt.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return &s.key.PublicKey, nil },
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithTimeFunc(func() time.Time { return now }))
 	switch {
 	case err != nil && claims.ExpiresAt != nil && now.After(claims.ExpiresAt.Time):
-		return fmt.Errorf("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires"
 	case err != nil:
-		return fmt.Errorf("A JSON web token could not be decoded") //nolint:staticcheck // GitHub's words
+		return "A JSON web token could not be decoded"
 	case claims.ExpiresAt == nil || claims.IssuedAt == nil:
-		return fmt.Errorf("missing 'exp' or 'iat' claim")
+		return "Missing 'exp' or 'iat' claim in assertion"
 	case claims.IssuedAt.After(now.Add(5 * time.Second)):
-		return fmt.Errorf("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+		return "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
 	case claims.ExpiresAt.After(now.Add(10*time.Minute + 5*time.Second)):
-		return fmt.Errorf("'Expiration time' claim ('exp') is too far in the future")
+		return "'Expiration time' claim ('exp') is too far in the future"
 	case claims.Issuer != strconv.FormatInt(s.app.id, 10) && claims.Issuer != fmt.Sprintf("Iv1.%016x", s.app.id):
-		return fmt.Errorf("Integration not found") //nolint:staticcheck // GitHub's words
+		return "Integration not found"
 	}
-	return nil
+	return ""
 }
 
 var levels = map[string]int{"": 0, "read": 1, "write": 2, "admin": 3}

@@ -18,7 +18,6 @@ type checkRun struct {
 	started, completed   time.Time
 	title, summary, text any
 	annotations          []object
-	app                  bool
 	by                   *account
 }
 

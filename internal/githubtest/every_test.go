@@ -60,7 +60,7 @@ func TestEveryRouteFitsTheDescription(t *testing.T) {
 		get(app, "users/acme/installation"), get(app, "app/hook/config"), get(app, "app/hook/deliveries?per_page=2&status=failure"),
 		get(app, "app/hook/deliveries/%d", delivery), send(app, "POST", "app/hook/deliveries/%d/attempts", nil, delivery),
 		send(with(t, s, nil), "POST", "app-manifests/%s/conversions", nil, s.ManifestCode()),
-		get(c, "rate_limit"), get(alice, "user"), get(c, "users/alice"), get(c, "installation/repositories"),
+		get(c, "rate_limit"), get(alice, "user"), get(alice, "user/repos?per_page=5"), get(c, "users/alice"), get(c, "installation/repositories"),
 		get(c, repo), get(c, repo+"/branches"), get(c, repo+"/branches/remediator/every"), get(c, repo+"/commits?sha=main&path=README.md"),
 		get(c, repo+"/commits/%s", sha), get(c, repo+"/commits/remediator/every"), get(c, repo+"/compare/main...remediator/every"),
 		get(c, repo+"/contents/.github/CODEOWNERS"), get(c, repo+"/contents/payments?ref=%s", sha),

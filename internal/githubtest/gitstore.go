@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,20 @@ import (
 // store is a bare git repository, worked on with git itself.
 type store struct{ dir string }
 
+// storeConfig lets git serve a repository as GitHub does.
+const storeConfig = `[http]
+	receivepack = true
+[uploadpack]
+	allowAnySHA1InWant = true
+[receive]
+	hideRefs = refs/pull
+[gc]
+	auto = 0
+[user]
+	name = GitHub
+	email = noreply@github.com
+`
+
 // makeStore makes a bare repository of a directory: of all its refs when it is a clone, of its files in one
 // commit on main otherwise. An empty source gives an empty repository.
 func makeStore(dir, source string) (*store, error) {
@@ -24,18 +39,18 @@ func makeStore(dir, source string) (*store, error) {
 	if out, err := plainGit("", "init", "--quiet", "--bare", "--initial-branch=main", dir); err != nil {
 		return nil, fmt.Errorf("git init: %w: %s", err, out)
 	}
-	for _, set := range [][2]string{
-		{"http.receivepack", "true"}, {"uploadpack.allowAnySHA1InWant", "true"}, {"receive.hideRefs", "refs/pull"},
-		{"gc.auto", "0"}, {"core.logAllRefUpdates", "false"}, {"user.name", "GitHub"}, {"user.email", "noreply@github.com"},
-	} {
-		if _, err := g.run(nil, "config", set[0], set[1]); err != nil {
-			return nil, err
-		}
+	config, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = config.WriteString(storeConfig)
+	if err := errors.Join(err, config.Close()); err != nil {
+		return nil, err
 	}
 	if source == "" {
 		return g, nil
 	}
-	source, err := filepath.Abs(source)
+	source, err = filepath.Abs(source)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,6 @@ type pull struct {
 	closed, merged    time.Time
 	mergedBy          *account
 	mergeSHA          string
-	byApp             bool
 	reviews           []object
 	maintainersModify bool
 }
