@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/remediator/remediator/remedy/docket"
 )
@@ -12,9 +13,9 @@ import (
 // Ask is the body of a request for an action.
 type Ask struct {
 	Reason string `json:"reason,omitempty"`
-	// Attempt, where given, is the attempt that the caller looked at: another one means that the case was
-	// worked out anew since, and nothing is done.
-	Attempt int `json:"attempt,omitempty"`
+	// HoldSince, where given, is the since of the hold that the caller looked at. When the case is not held any
+	// more, or held anew with another change, nothing is done.
+	HoldSince time.Time `json:"hold_since,omitzero"`
 }
 
 // Answer is what came of an action.
@@ -57,8 +58,8 @@ func (h *Handler) perform(ctx context.Context, rec *docket.Record, name string, 
 		return "", problem(http.StatusNotFound, "there is no action %q: choose from %s", clip(name, 40), strings.Join(actions, ", "))
 	case len([]rune(ask.Reason)) > maxReason:
 		return "", problem(http.StatusBadRequest, "the reason is longer than %d characters", maxReason)
-	case ask.Attempt != 0 && ask.Attempt != rec.Attempt:
-		return "", problem(http.StatusConflict, "you looked at attempt %d, and the case is at attempt %d now: read it again and decide anew", ask.Attempt, rec.Attempt)
+	case !ask.HoldSince.IsZero() && (rec.Hold == nil || !rec.Hold.Since.Equal(ask.HoldSince)):
+		return "", problem(http.StatusConflict, "the case moved on since you looked at it: read it again and decide anew")
 	}
 	said, err := h.act(ctx, docket.Action{Case: rec.Fingerprint, Name: name, By: who.name, Via: who.via, Reason: strings.TrimSpace(ask.Reason)})
 	h.audit(ctx, who, name, "case", rec.Fingerprint, err)

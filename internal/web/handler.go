@@ -30,13 +30,6 @@ type Letters interface {
 	Bury(ctx context.Context, id string) error
 }
 
-// Breaker is what holds everything for a person when too much happens at once.
-type Breaker struct {
-	Open  bool      `json:"open"` // everything is held
-	Why   string    `json:"why,omitempty"`
-	Since time.Time `json:"since,omitzero"`
-}
-
 // Options are what a Handler needs.
 type Options struct {
 	Store docket.Store
@@ -45,7 +38,7 @@ type Options struct {
 	// docket.ErrConflict are told to the caller as such; a refusal is an answer, not an error.
 	Act     func(ctx context.Context, a docket.Action) (string, error)
 	Letters Letters
-	Breaker func(ctx context.Context) (Breaker, error)
+	Breaker func(ctx context.Context) (docket.Breaker, error)
 	// ResetBreaker closes the breaker; by and reason are for the history.
 	ResetBreaker func(ctx context.Context, by, reason string) error
 	// Tokens returns those that are valid now; it is called for every request.
@@ -70,7 +63,7 @@ type Handler struct {
 	blobs        docket.Blobs
 	act          func(context.Context, docket.Action) (string, error)
 	letters      Letters
-	breaker      func(context.Context) (Breaker, error)
+	breaker      func(context.Context) (docket.Breaker, error)
 	resetBreaker func(context.Context, string, string) error
 	tokens       func() []config.Token
 	url          string // without a slash at its end

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/remediator/remediator/remedy/docket"
 )
@@ -52,10 +54,28 @@ func (h *Handler) letter(r *http.Request, id, action string, who caller) (said s
 	return said, err
 }
 
-func showBreaker(h *Handler, w http.ResponseWriter, r *http.Request, _ caller) error {
-	b, err := h.breaker(r.Context())
+// Breaker is what holds everything for a person when too many cases open at once.
+type Breaker struct {
+	Open    bool      `json:"open"` // everything is held
+	Why     string    `json:"why,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Opened  int       `json:"opened"` // cases that count against its limit now
+	Reset   time.Time `json:"reset,omitzero"`
+	ResetBy string    `json:"reset_by,omitempty"`
+}
+
+func (h *Handler) breakerState(ctx context.Context) (Breaker, error) {
+	b, err := h.breaker(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the breaker: %w", err)
+		return Breaker{}, fmt.Errorf("reading the breaker: %w", err)
+	}
+	return Breaker{Open: !b.Tripped.IsZero(), Why: b.Why, Since: b.Tripped, Opened: len(b.Openings), Reset: b.Reset, ResetBy: b.ResetBy}, nil
+}
+
+func showBreaker(h *Handler, w http.ResponseWriter, r *http.Request, _ caller) error {
+	b, err := h.breakerState(r.Context())
+	if err != nil {
+		return err
 	}
 	return writeJSON(w, r, b)
 }

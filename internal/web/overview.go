@@ -63,7 +63,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request, who caller) e
 		}
 	}
 	v.Headline = headline(v.Waiting, v.Empty)
-	if v.Breaker, err = h.breaker(r.Context()); err != nil {
+	if v.Breaker, err = h.breakerState(r.Context()); err != nil {
 		h.log.ErrorContext(r.Context(), "the breaker cannot be read", "error", err)
 		v.Unreadable = append(v.Unreadable, "Whether the breaker is open cannot be told now; the service's log says why.")
 	}

@@ -47,10 +47,11 @@ func (h *Handler) loadPages() error {
 		"asset":    func(name string) string { return names[name] },
 		"ago":      func(t time.Time) string { return ago(h.now(), t) },
 		"when":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05 MST") },
-		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"item":     h.item,
 		"artifact": artifactPath,
 		"pullLink": pullLink,
+		"segment":  url.PathEscape,
 	}).ParseFS(files, "page.html.tmpl")
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
@@ -177,7 +178,13 @@ func (h *Handler) serveForm(role Role, do func(*http.Request, caller, Ask) (said
 		}
 		who.via = "page"
 		ask := Ask{Reason: r.PostFormValue("reason")}
-		_, _ = fmt.Sscan(r.PostFormValue("attempt"), &ask.Attempt) // 0 without one
+		if value := r.PostFormValue("hold_since"); value != "" {
+			var err error
+			if ask.HoldSince, err = time.Parse(time.RFC3339Nano, value); err != nil {
+				h.failPage(w, r, who, problem(http.StatusBadRequest, "the form cannot be read"))
+				return
+			}
+		}
 		said, next, err := do(r, who, ask)
 		if err != nil {
 			h.failPage(w, r, who, h.asProblem(r, err))
