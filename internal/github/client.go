@@ -68,11 +68,10 @@ type Client struct {
 	mu            sync.Mutex
 	installations map[string]int64 // by repository
 	clients       map[int64]*gh.Client
-	tokens        map[int64]*ghinstallation.Transport
+	readers       map[string]*ghinstallation.Transport // by repository, tokens that read its contents only
 	login         string
 	mirrors       map[string]chan struct{}
 	redelivered   map[string]bool
-	noGraph       bool
 }
 
 // New makes a client. It sends nothing yet.
@@ -124,7 +123,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		options: o, base: base, login: o.Login,
-		installations: map[string]int64{}, clients: map[int64]*gh.Client{}, tokens: map[int64]*ghinstallation.Transport{},
+		installations: map[string]int64{}, clients: map[int64]*gh.Client{}, readers: map[string]*ghinstallation.Transport{},
 		mirrors: map[string]chan struct{}{}, redelivered: map[string]bool{},
 	}
 	if o.Token != "" {
@@ -246,7 +245,6 @@ func (c *Client) installed(id int64) (*gh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.tokens[id] = t
 	c.clients[id] = c.sdk(t)
 	return c.clients[id], nil
 }
@@ -269,7 +267,7 @@ func (c *Client) Forget() {
 	clear(c.installations)
 	if c.app != nil {
 		clear(c.clients)
-		clear(c.tokens)
+		clear(c.readers)
 	}
 }
 

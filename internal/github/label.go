@@ -37,7 +37,12 @@ func (t *target) ensureLabels(ctx context.Context, p *gh.PullRequest, labels []s
 			return err
 		}
 	}
-	_, _, err := t.Issues.AddLabelsToIssue(ctx, t.owner, t.name, p.GetNumber(), missing)
+	// The library sends a bare list, which GitHub takes and its description no longer mentions.
+	request, err := t.NewRequest(http.MethodPost, fmt.Sprintf("repos/%s/%s/issues/%d/labels", t.owner, t.name, p.GetNumber()), map[string][]string{"labels": missing})
+	if err != nil {
+		return err
+	}
+	_, err = t.Do(ctx, request, nil)
 	return explain(err, fmt.Sprintf("labelling %s#%d", t.full, p.GetNumber()), needPulls)
 }
 

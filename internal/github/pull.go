@@ -166,7 +166,7 @@ func (c *Client) EnsurePull(ctx context.Context, repo string, want docket.PullRe
 func (t *target) openPull(ctx context.Context, want docket.PullRequest) (*gh.PullRequest, error) {
 	p, _, err := t.PullRequests.Create(ctx, t.owner, t.name, &gh.NewPullRequest{
 		Title: gh.String(want.Title), Body: gh.String(want.Body), Head: gh.String(want.Branch), Base: gh.String(want.Base),
-		Draft: gh.Bool(want.Draft), MaintainerCanModify: nil,
+		Draft: gh.Bool(want.Draft),
 	})
 	if statusOf(err) == http.StatusUnprocessableEntity {
 		switch {
@@ -204,6 +204,13 @@ func (c *Client) updatePull(ctx context.Context, t *target, p *gh.PullRequest, w
 			return nil, explain(err, fmt.Sprintf("updating %s#%d", t.full, p.GetNumber()), needPulls)
 		}
 		p = edited
+	}
+	if p.GetDraft() && !want.Draft {
+		ready, err := c.markReady(ctx, t, p)
+		if err != nil {
+			return nil, err
+		}
+		p = ready
 	}
 	if err := t.ensureLabels(ctx, p, want.Labels); err != nil {
 		return nil, err

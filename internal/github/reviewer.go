@@ -15,9 +15,8 @@ import (
 // maxReviewers is what GitHub takes for one pull request.
 const maxReviewers = 15
 
-// ensureReviewers asks the owners and the culprit's author for a review, each of them once: who was asked
-// before, and reviewed or was taken off, is not asked again. Whom GitHub does not know as a
-// collaborator is left out, the others stay.
+// ensureReviewers asks the owners and the culprit's author for a review, unless they were asked or gave one.
+// Whom GitHub does not know as a collaborator is left out, the others stay.
 func (c *Client) ensureReviewers(ctx context.Context, t *target, p *gh.PullRequest, want docket.PullRequest) error {
 	names := slices.Clone(want.Reviewers)
 	if want.Culprit != "" {
@@ -45,11 +44,11 @@ func (c *Client) ensureReviewers(ctx context.Context, t *target, p *gh.PullReque
 	if len(missing) == 0 {
 		return nil
 	}
-	asked, err := t.askedBefore(ctx, p.GetNumber())
+	done, err := t.reviewed(ctx, p.GetNumber())
 	if err != nil {
 		return err
 	}
-	missing = slices.DeleteFunc(missing, func(name string) bool { return asked[reviewerKey(name)] })
+	missing = slices.DeleteFunc(missing, func(name string) bool { return done[reviewerKey(name)] })
 	missing = missing[:min(len(missing), maxReviewers)]
 	if len(missing) == 0 {
 		return nil
@@ -119,28 +118,22 @@ func (t *target) authorOf(ctx context.Context, sha string) (string, error) {
 	return commit.GetAuthor().GetLogin(), nil
 }
 
-// askedBefore are those who were asked for a review at any time, by the pull request's events.
-func (t *target) askedBefore(ctx context.Context, number int) (map[string]bool, error) {
-	asked := map[string]bool{}
+// reviewed are those who gave a review already, which takes them off the list of those who were asked.
+func (t *target) reviewed(ctx context.Context, number int) (map[string]bool, error) {
+	done := map[string]bool{}
 	options := &gh.ListOptions{PerPage: 100}
 	for range maxPages {
-		events, res, err := t.Issues.ListIssueEvents(ctx, t.owner, t.name, number, options)
-		if statusOf(err) == http.StatusNotFound {
-			return asked, nil
-		}
+		list, res, err := t.PullRequests.ListReviews(ctx, t.owner, t.name, number, options)
 		if err != nil {
-			return nil, explain(err, fmt.Sprintf("reading the events of %s#%d", t.full, number), "pull_requests: read")
+			return nil, explain(err, fmt.Sprintf("reading the reviews of %s#%d", t.full, number), "pull_requests: read")
 		}
-		for _, e := range events {
-			if e.GetEvent() != "review_requested" {
-				continue
-			}
-			asked[strings.ToLower(e.GetRequestedReviewer().GetLogin())] = true
+		for _, r := range list {
+			done[strings.ToLower(r.GetUser().GetLogin())] = true
 		}
 		if res.NextPage == 0 {
 			break
 		}
 		options.Page = res.NextPage
 	}
-	return asked, nil
+	return done, nil
 }
