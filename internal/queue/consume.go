@@ -195,12 +195,15 @@ func (q *Queue) keep(ctx context.Context, m jetstream.Msg, cancel context.Cancel
 			return
 		case <-ticker.C:
 		}
+		// Before asking: the server also renews for someone who was stopped so long that another has
+		// the task.
+		if time.Since(renewed) > q.opts.AckWait {
+			cancel(errLost)
+			return
+		}
 		asked := time.Now()
 		if q.tell(ctx, m, "+WPI", every) == nil {
 			renewed = asked
-		} else if time.Since(renewed) > q.opts.AckWait {
-			cancel(errLost)
-			return
 		}
 	}
 }

@@ -41,8 +41,10 @@ func again[T any](ctx context.Context, q *Queue, ask func(context.Context) (T, e
 		if !passing(err) {
 			return none, q.explain(err)
 		}
-		if q.server != nil && !q.server.JetStreamEnabled() {
-			return none, q.explain(err)
+		if q.server != nil {
+			if broken := q.server.broken(); broken != nil {
+				return none, fmt.Errorf("%w (%w)", broken, err)
+			}
 		}
 		if !told && pause == longestPause {
 			told = true
@@ -81,8 +83,8 @@ func (q *Queue) explain(err error) error {
 		return errClosed
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w (%d bytes); raise max_payload of the NATS servers", err, q.conn.MaxPayload())
-	case q.server != nil && !q.server.JetStreamEnabled():
-		return fmt.Errorf("the embedded server gave up writing to %s: is the disk full or broken? make room and start again (%w)", q.server.dir, err)
+	case q.server != nil && q.server.broken() != nil:
+		return fmt.Errorf("%w (%w)", q.server.broken(), err)
 	case errors.As(err, &api) && (api.ErrorCode == errNoStorage || api.ErrorCode == errInsufficient || api.ErrorCode == errStoreFailed):
 		return fmt.Errorf("the storage is full: %w; shorten the retention or give it more room", err)
 	}
@@ -95,7 +97,10 @@ func (q *Queue) publish(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, er
 	if m.Header.Get(jetstream.MsgIDHeader) == "" {
 		m.Header.Set(jetstream.MsgIDHeader, nuid.Next())
 	}
-	return again(ctx, q, func(ctx context.Context) (*jetstream.PubAck, error) {
+	ack, err := again(ctx, q, func(ctx context.Context) (*jetstream.PubAck, error) {
 		return q.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
 	})
+	// A refusal is an answer too, and a caller who did not wait knows nothing.
+	q.failing.Store(err != nil && !isConflict(err) && !errors.Is(err, context.Canceled))
+	return ack, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +20,10 @@ const (
 	maxPayload = 8 << 20
 	// startTimeout covers the recovery of a large store after a crash.
 	startTimeout = time.Minute
+	// leastDisk is what an empty store needs to be of any use.
+	leastDisk = 16 << 20
+	// brokenDisk is so little that a failed write needs no other explanation.
+	brokenDisk = 1 << 20
 	// spare is the share of the free disk that the server leaves alone when nobody set a limit.
 	spare = 4
 )
@@ -27,6 +32,7 @@ const (
 type embedded struct {
 	*server.Server
 	dir    string
+	limit  int64 // of all files together, in bytes
 	unlock func()
 }
 
@@ -52,14 +58,22 @@ func startEmbedded(opts Options) (_ *embedded, err error) {
 			e.stop()
 		}
 	}()
-	used, free, err := diskSpace(dir)
+	used, err := diskUsed(dir)
 	if err != nil {
 		return nil, err
 	}
+	free, err := diskFree(dir)
+	if err != nil {
+		return nil, err
+	}
+	if free < leastDisk {
+		return nil, fmt.Errorf("%d MiB are free on the disk of %s, at least %d are needed: make room, or choose another with --data-dir", free>>20, dir, leastDisk>>20)
+	}
 	limit := opts.MaxStore
 	if limit <= 0 {
-		limit = max(used+free/spare*(spare-1), 64<<20)
+		limit = used + free/spare*(spare-1)
 	}
+	e.limit = limit
 	lines := &serverLog{log: opts.Log}
 	e.Server, err = server.NewServer(&server.Options{
 		ServerName:             opts.Prefix,
@@ -73,6 +87,7 @@ func startEmbedded(opts Options) (_ *embedded, err error) {
 		JetStreamMaxStore:      limit,
 		JetStreamMaxMemory:     64 << 20, // nothing of ours is kept in memory only
 		SyncAlways:             true,
+		SyncInterval:           opts.syncEvery,
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
@@ -86,6 +101,18 @@ func startEmbedded(opts Options) (_ *embedded, err error) {
 	return e, nil
 }
 
+// broken says why nothing can be written, as far as one can tell from outside: the server itself
+// does not answer then.
+func (e *embedded) broken() error {
+	if !e.JetStreamEnabled() {
+		return fmt.Errorf("the embedded server gave up writing to %s: is the disk full or broken? make room and start again", e.dir)
+	}
+	if free, err := diskFree(e.dir); err == nil && free < brokenDisk {
+		return fmt.Errorf("the disk of %s is full: make room and start again", e.dir)
+	}
+	return nil
+}
+
 func (e *embedded) stop() {
 	if e.Server != nil {
 		e.Shutdown()
@@ -94,6 +121,23 @@ func (e *embedded) stop() {
 	if e.unlock != nil {
 		e.unlock()
 	}
+}
+
+// diskUsed is how much the files below dir take.
+func diskUsed(dir string) (used int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the server removes files while we look
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if info, err := d.Info(); err == nil {
+			used += info.Size()
+		}
+		return nil
+	})
+	return used, err
 }
 
 // serverLog passes the server's lines on to slog and remembers the last complaint, which is the

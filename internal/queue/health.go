@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/remediator/remediator/remedy/docket"
@@ -30,25 +31,25 @@ type Health struct {
 
 // Health asks the server. An error means that nothing can be stored now.
 func (q *Queue) Health(ctx context.Context) (Health, error) {
-	if q.server != nil && !q.server.JetStreamEnabled() {
-		return Health{}, fmt.Errorf("the embedded server gave up writing to %s: is the disk full or broken? make room and start again", q.server.dir)
-	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+	if q.server != nil {
+		if err := q.server.broken(); err != nil {
+			return Health{NearlyFull: "the disk is full"}, err
+		}
+	}
 	account, err := q.js.AccountInfo(ctx)
 	if err != nil {
 		return Health{}, fmt.Errorf("JetStream does not answer: %w", err)
 	}
 	// The account answers from any server; the stream tells whether its leader is there.
 	if _, err := q.records.stream.Info(ctx); err != nil {
-		return Health{}, fmt.Errorf("the stream of cases has no leader: %w", err)
+		return Health{}, fmt.Errorf("the stream of cases does not answer: %w", err)
 	}
 	h := Health{Used: int64(account.Store), Limit: max(account.Limits.MaxStore, 0)}
 	if q.server != nil {
-		if c := q.server.JetStreamConfig(); c != nil {
-			h.Limit = c.MaxStore
-		}
-		if _, h.Free, err = diskSpace(q.server.dir); err != nil {
+		h.Limit = q.server.limit
+		if h.Free, err = diskFree(q.server.dir); err != nil {
 			return h, fmt.Errorf("the data directory cannot be looked at: %w", err)
 		}
 		if h.Free < littleDisk {
@@ -57,6 +58,14 @@ func (q *Queue) Health(ctx context.Context) (Health, error) {
 	}
 	if h.Limit > 0 && float64(h.Used) > nearlyFull*float64(h.Limit) {
 		h.NearlyFull = fmt.Sprintf("%d of %d MiB of the storage are used", h.Used>>20, h.Limit>>20)
+	}
+	if q.failing.Load() {
+		// Whether it still does is found out by writing: the trace of a deletion, which nobody lists.
+		m := nats.NewMsg(q.claims.prefix + "probe")
+		markDeleted(m)
+		if _, err := q.publish(ctx, m); err != nil {
+			return h, fmt.Errorf("nothing can be written: %w", err)
+		}
 	}
 	return h, nil
 }

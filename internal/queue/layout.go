@@ -125,6 +125,8 @@ func (q *Queue) openStream(ctx context.Context, c jetstream.StreamConfig) (jetst
 		return s, nil
 	case errors.As(err, &api) && (api.ErrorCode == errNoPeers || api.ErrorCode == errNotClustered):
 		return nil, fmt.Errorf("stream %s with %d replicas: %w; set nats.replicas to at most the number of servers with JetStream", c.Name, c.Replicas, err)
+	case errors.As(err, &api) && api.ErrorCode == errNoStorage:
+		return nil, fmt.Errorf("stream %s of %d MiB: %w; keep less telemetry, or give the servers more room", c.Name, max(c.MaxBytes, 0)>>20, err)
 	case errors.As(err, &api) && api.ErrorCode == errInvalidConfig:
 		return nil, fmt.Errorf("stream %s is there in another form: %w; use another prefix, or delete it if nothing needs it", c.Name, err)
 	default:

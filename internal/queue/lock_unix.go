@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,23 +29,11 @@ func lock(path string) (func(), error) {
 	return func() { f.Close() }, nil
 }
 
-// diskSpace says how much the files below dir take and how much is free beside them.
-func diskSpace(dir string) (used, free int64, err error) {
+// diskFree is how much a user may still write beside dir.
+func diskFree(dir string) (int64, error) {
 	var fsys unix.Statfs_t
 	if err := unix.Statfs(dir, &fsys); err != nil {
-		return 0, 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // the server removes files while we look
-			}
-			return err
-		}
-		if info, err := d.Info(); err == nil {
-			used += info.Size()
-		}
-		return nil
-	})
-	return used, int64(fsys.Bavail) * int64(fsys.Bsize), err
+	return int64(fsys.Bavail) * int64(fsys.Bsize), nil
 }

@@ -27,7 +27,8 @@ type Options struct {
 	// Prefix begins the names of all streams and buckets; "" means "remediator".
 	Prefix string
 
-	// TelemetryAge and TelemetryBytes bound the log of telemetry; the oldest goes first.
+	// TelemetryAge and TelemetryBytes bound the log of telemetry; the oldest goes first. An embedded
+	// server gives it half of its storage at most.
 	TelemetryAge   time.Duration // 0 means 2 hours
 	TelemetryBytes int64         // 0 means 1 GiB
 
@@ -44,6 +45,9 @@ type Options struct {
 	Grace time.Duration
 	// Known is how long the ID of a task is remembered; 0 means an hour.
 	Known time.Duration
+
+	// syncEvery is how often the embedded server returns the space of what was deleted to the disk.
+	syncEvery time.Duration
 
 	Log *slog.Logger     // nil means slog.Default
 	Now func() time.Time // stamps dead letters; nil means time.Now
@@ -78,6 +82,7 @@ func (o Options) complete() (Options, error) {
 	}{
 		{&o.TelemetryAge, 2 * time.Hour}, {&o.AckWait, 15 * time.Second}, {&o.RetryFirst, 2 * time.Second},
 		{&o.RetryMost, 5 * time.Minute}, {&o.Grace, 20 * time.Second}, {&o.Known, time.Hour},
+		{&o.syncEvery, time.Minute},
 	} {
 		if *d.value < 0 {
 			return o, fmt.Errorf("%s is no duration to wait", *d.value)

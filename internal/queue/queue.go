@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,11 +31,13 @@ type Queue struct {
 	tasks     map[docket.TaskKind]taskStream
 
 	packer  packer
-	damaged atomic.Int64 // records that the last List left out
+	damaged atomic.Int64 // records that the last List could not read
+	failing atomic.Bool  // the last write failed
 
 	closing chan struct{} // closed when no further task is to be begun
 	once    sync.Once
 	busy    sync.WaitGroup // calls of Consume
+	tidying sync.WaitGroup // clean
 	abort   chan struct{}  // closed when handlers have to give up
 }
 
@@ -62,6 +65,8 @@ func Open(ctx context.Context, opts Options) (_ *Queue, err error) {
 		if q.server, err = startEmbedded(opts); err != nil {
 			return nil, err
 		}
+		// The server sets aside what a bounded stream may need.
+		q.opts.TelemetryBytes = min(q.opts.TelemetryBytes, q.server.limit/2)
 	}
 	if q.conn, err = connect(ctx, opts, q.server); err != nil {
 		return nil, err
@@ -72,7 +77,32 @@ func Open(ctx context.Context, opts Options) (_ *Queue, err error) {
 	if err := q.layOut(ctx); err != nil {
 		return nil, err
 	}
+	q.tidying.Go(q.clean)
 	return q, nil
+}
+
+// cleanEvery is how often the remains of broken writes are looked for.
+const cleanEvery = 6 * time.Hour
+
+// clean removes such remains at the start, after which a crash is most likely, and from time to
+// time, since other processes may have crashed.
+func (q *Queue) clean() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-q.closing
+		cancel()
+	}()
+	for {
+		if err := q.compact(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			q.opts.Log.Warn("the remains of broken writes stay for now", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(cleanEvery):
+		}
+	}
 }
 
 // Close begins no further task, waits for the handlers that run until ctx ends, then ends their
@@ -86,10 +116,15 @@ func (q *Queue) Close(ctx context.Context) error {
 		select {
 		case <-idle:
 		case <-ctx.Done():
-			close(q.abort)
-			<-idle
-			err = fmt.Errorf("handlers were cut off: %w", context.Cause(ctx))
+			select {
+			case <-idle:
+			default:
+				close(q.abort)
+				<-idle
+				err = fmt.Errorf("handlers were cut off: %w", context.Cause(ctx))
+			}
 		}
+		q.tidying.Wait()
 		if e := q.conn.FlushTimeout(q.opts.AckWait); e != nil && !errors.Is(e, nats.ErrConnectionClosed) {
 			q.opts.Log.Warn("the last acknowledgements may be lost, so that tasks are done twice", "error", e)
 		}

@@ -49,8 +49,6 @@ func (q *Queue) openTable(ctx context.Context, bucket, description string) (*tab
 		DenyDelete:        true,
 		AllowRollup:       true,
 		AllowMsgTTL:       true,
-		// An interior delete leaves a hole until its block is rewritten; compressing does not wait.
-		Compression: jetstream.S2Compression,
 	})
 	if err != nil {
 		return nil, err
