@@ -59,9 +59,9 @@ func newRoot(io stdio) *cobra.Command {
 		return usage("%w\nrun %q for the flags", err, c.CommandPath()+" --help")
 	})
 	root.AddCommand(
-		demoCommand(io), runCommand(io), localizeCommand(io), indexCommand(io), policyCommand(io),
+		demoCommand(io), runCommand(io), serveCommand(io), casesCommand(io), localizeCommand(io), indexCommand(io), policyCommand(io),
 		replayCommand(io), recordCommand(io), goldenCommand(io), verifyCommand(io), explainCommand(io), keygenCommand(io),
-		doctorCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
+		doctorCommand(io), modelCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
 	)
 	return root
 }

@@ -1,0 +1,341 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/remediator/remediator/attest"
+	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/internal/alerthook"
+	"github.com/remediator/remediator/internal/config"
+	"github.com/remediator/remediator/internal/github"
+	"github.com/remediator/remediator/internal/otlp"
+	"github.com/remediator/remediator/internal/queue"
+	"github.com/remediator/remediator/internal/sandbox"
+	"github.com/remediator/remediator/internal/secrets"
+	"github.com/remediator/remediator/internal/selftelemetry"
+	"github.com/remediator/remediator/internal/slack"
+	"github.com/remediator/remediator/internal/web"
+	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/remedy"
+	"github.com/remediator/remediator/remedy/docket"
+	"github.com/remediator/remediator/replay"
+)
+
+// service is everything that serve runs, wired.
+type service struct {
+	conf  atomic.Pointer[config.Server]
+	log   *slog.Logger
+	tel   *selftelemetry.Telemetry
+	queue *queue.Queue
+	watch *watch
+	desk  *docket.Desk
+
+	github   *github.Client // nil without an App or a token
+	slack    *slack.Chat    // nil without a token
+	decide   *slack.Decisions
+	hook     *alerthook.Handler
+	web      *web.Handler
+	receiver *otlp.Receiver
+	secrets  atomic.Pointer[serviceSecrets]
+
+	public, metrics, grpc, http net.Listener // of the page, of metrics, of OTLP
+	cert                        *certificate
+}
+
+// serviceSecrets are those that are asked for while the service runs, read again with the configuration.
+type serviceSecrets struct{ otlp, github config.Secret }
+
+// newService wires the service and takes its ports. Everything that may be missing is found out
+// here, before the first alert is taken.
+func newService(ctx context.Context, conf config.Server, allowWeak bool, log *slog.Logger) (_ *service, err error) {
+	s := &service{log: log}
+	s.watch = &watch{s}
+	s.conf.Store(&conf)
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for _, w := range conf.Warnings() {
+		log.Warn("configuration", "problem", w.String())
+	}
+	if err := os.MkdirAll(conf.DataDir, 0o700); err != nil {
+		return nil, machineError(fmt.Errorf("data directory: %w", err))
+	}
+	if err := s.readSecrets(conf); err != nil {
+		return nil, inputError(err)
+	}
+	fence, err := sandbox.New(sandbox.Options{AllowWeak: allowWeak})
+	if err != nil {
+		return nil, machineError(err)
+	}
+	key, err := serviceKey(conf, log)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	if s.tel, err = selftelemetry.New(ctx, version(), os.Getenv); err != nil {
+		return nil, machineError(err)
+	}
+	if err := s.listen(conf); err != nil {
+		return nil, machineError(err)
+	}
+	if s.queue, err = queue.Open(ctx, queueOptions(conf, log)); err != nil {
+		return nil, machineError(err)
+	}
+	if err := s.openGitHub(conf); err != nil {
+		return nil, inputError(err)
+	}
+	if err := s.openDesk(conf, fence, key); err != nil {
+		return nil, err
+	}
+	if err := s.openDoors(ctx, conf); err != nil {
+		return nil, inputError(err)
+	}
+	return s, nil
+}
+
+func queueOptions(conf config.Server, log *slog.Logger) queue.Options {
+	o := queue.Options{
+		URL: conf.NATS.URL, CredentialsFile: conf.NATS.CredentialsFile, Prefix: conf.NATS.Prefix,
+		TelemetryAge: time.Duration(conf.OTLP.Keep), TelemetryBytes: conf.OTLP.MaxBytes(), Log: log,
+	}
+	if o.URL == "" {
+		o.DataDir = filepath.Join(conf.DataDir, "state")
+	} else {
+		o.Replicas = conf.NATS.Replicas
+	}
+	return o
+}
+
+func (s *service) readSecrets(conf config.Server) error {
+	var all serviceSecrets
+	for path, into := range map[string]*config.Secret{conf.OTLP.TokenFile: &all.otlp, conf.GitHub.WebhookSecretFile: &all.github} {
+		secret, err := config.ReadSecret(path)
+		if err != nil {
+			return err
+		}
+		*into = secret
+	}
+	s.secrets.Store(&all)
+	return nil
+}
+
+// serviceKey loads the key that signs evidence and commits. Without one in the configuration a key
+// is made once and kept.
+func serviceKey(conf config.Server, log *slog.Logger) (*attest.Key, error) {
+	if conf.SigningKeyFile != "" {
+		password, err := config.ReadSecret(conf.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		key, err := attest.LoadKey(conf.SigningKeyFile, password.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("signing key: %w (make one with `remediator keygen --out DIR`)", err)
+		}
+		return key, nil
+	}
+	dir := filepath.Join(conf.DataDir, "keys")
+	private, public := filepath.Join(dir, "cosign.key"), filepath.Join(dir, "cosign.pub")
+	if _, err := os.Stat(private); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		if err := attest.WriteKeyPair(private, public, nil); err != nil {
+			return nil, err
+		}
+		log.Info("made a signing key; give its public half to whoever verifies", "public", public)
+	}
+	if conf.NATS.URL != "" {
+		log.Warn("this process signs with a key of its own: name one key for all in signing_key_file")
+	}
+	return attest.LoadKey(private, nil)
+}
+
+func (s *service) listen(conf config.Server) error {
+	var err error
+	take := func(into *net.Listener, what, address string) {
+		if err != nil || address == "off" {
+			return
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err != nil {
+			err = fmt.Errorf("%s: %w; is another process of remediator running here?", what, err)
+			return
+		}
+		*into = l
+	}
+	take(&s.public, "listen", conf.Listen)
+	take(&s.metrics, "metrics", conf.Metrics)
+	take(&s.grpc, "otlp.grpc", conf.OTLP.GRPC)
+	take(&s.http, "otlp.http", conf.OTLP.HTTP)
+	if err == nil && conf.TLS.CertFile != "" {
+		s.cert, err = newCertificate(conf.TLS.CertFile, conf.TLS.KeyFile, time.Now)
+	}
+	return err
+}
+
+func (s *service) tls() *tls.Config {
+	if s.cert == nil {
+		return nil
+	}
+	return s.cert.config()
+}
+
+// openGitHub makes the client of the App or the token, where there is one.
+func (s *service) openGitHub(conf config.Server) error {
+	g := conf.GitHub
+	if g.AppID == 0 && g.TokenFile == "" {
+		return nil
+	}
+	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Version: version(), Log: s.log}
+	for path, use := range map[string]func(config.Secret){
+		g.PrivateKeyFile: func(k config.Secret) { o.PrivateKey = k.Bytes() },
+		g.TokenFile:      func(t config.Secret) { o.Token = t.Text() },
+	} {
+		secret, err := config.ReadSecret(path)
+		if err != nil {
+			return err
+		}
+		if path != "" {
+			use(secret)
+		}
+	}
+	var err error
+	s.github, err = github.New(o)
+	return err
+}
+
+// cap is the most that the operator lets the tool write to a repository. A repository that the
+// configuration does not list gets what its own configuration asks for only when the list is empty.
+func (s *service) cap(repo string) remedy.Autonomy {
+	conf := s.conf.Load()
+	for _, r := range conf.Repositories {
+		if strings.EqualFold(r.Name, repo) {
+			if r.Autonomy == "" {
+				return remedy.Ready
+			}
+			return remedy.Autonomy(r.Autonomy)
+		}
+	}
+	if len(conf.Repositories) == 0 {
+		return remedy.Ready
+	}
+	return remedy.Report
+}
+
+// served lists the repositories of the configuration, or those the App is installed on.
+func (s *service) served(ctx context.Context) ([]config.ServedRepository, error) {
+	conf := s.conf.Load()
+	if len(conf.Repositories) > 0 || s.github == nil {
+		return conf.Repositories, nil
+	}
+	all, err := s.github.Repositories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []config.ServedRepository
+	for _, r := range all {
+		if !r.Archived {
+			out = append(out, config.ServedRepository{Name: r.Name})
+		}
+	}
+	return out, nil
+}
+
+func (s *service) mirror(ctx context.Context, name string) (string, error) {
+	if s.github == nil {
+		return "", errors.New("there is no GitHub App or token to fetch it with: set github.app_id or github.token_file, or give the repository a path")
+	}
+	return s.github.Mirror(ctx, name, filepath.Join(s.conf.Load().DataDir, "mirrors"))
+}
+
+func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *attest.Key) error {
+	window, err := otlp.NewWindow(s.queue, otlp.WindowOptions{Now: time.Now})
+	if err != nil {
+		return err
+	}
+	work := filepath.Join(conf.DataDir, "work")
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return machineError(err)
+	}
+	if err := s.openSlack(conf); err != nil {
+		return inputError(err)
+	}
+	model, err := operatorsModel(conf.Model)
+	if err != nil {
+		return inputError(err)
+	}
+	owner := make([]byte, 8)
+	if _, err := rand.Read(owner); err != nil {
+		return machineError(err)
+	}
+	host, _ := os.Hostname()
+	s.desk = &docket.Desk{
+		Store: s.queue, Claims: s.queue, Blobs: s.queue, Queue: s.queue,
+		Runner: &caseRunner{
+			evidence: func(ctx context.Context, rec *docket.Record) (localize.Evidence, error) {
+				o := s.conf.Load().OTLP
+				return window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
+					Settle: time.Duration(o.Settle), Resolved: rec.Resolved})
+			},
+			repos: &repositories{list: s.served, mirror: s.mirror, source: func(name string) string { return s.conf.Load().Alerts[name].Repository }},
+			fence: fence, key: key, work: work, recipes: model.recipes, telemetry: s.tel, log: s.log,
+		},
+		Forge:   s.forge,
+		Parse:   parseAlert,
+		Redact:  replay.NewRedactor(&secrets.Finder{}).Text,
+		Now:     time.Now,
+		Owner:   host + "-" + hex.EncodeToString(owner),
+		Log:     s.log,
+		PageURL: func(fingerprint string) string { return s.conf.Load().URL + "/cases/" + fingerprint },
+		Settings: docket.Settings{BreakerCases: conf.Breaker.Cases, BreakerWithin: time.Duration(conf.Breaker.Within),
+			KeepCases: time.Duration(conf.Retention.Cases), KeepFiles: time.Duration(conf.Retention.Files)},
+		Observe: s.watch.observe,
+	}
+	if s.slack != nil {
+		s.desk.Notifier = s.slack
+	}
+	return nil
+}
+
+// forge says where a repository's pull requests live.
+func (s *service) forge(repo string) docket.Forge {
+	for _, r := range s.conf.Load().Repositories {
+		if strings.EqualFold(r.Name, repo) && r.Path != "" {
+			return nil // a clone on this machine is only read
+		}
+	}
+	if s.github == nil {
+		return nil
+	}
+	return s.github
+}
+
+// parseAlert reads a notification in the format of its source.
+func parseAlert(a docket.Alert) ([]incident.Incident, error) {
+	var m incident.Mapping
+	if len(a.Mapping) > 0 {
+		if err := json.Unmarshal(a.Mapping, &m); err != nil {
+			return nil, fmt.Errorf("mapping of the alert: %w", err)
+		}
+	}
+	in, err := incident.ParseAs(a.Format, a.Body, m)
+	if err != nil {
+		return nil, err
+	}
+	return []incident.Incident{in}, nil
+}
