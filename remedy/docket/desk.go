@@ -24,8 +24,7 @@ type Desk struct {
 	// Forge returns where a repository's pull requests live; nil means that nothing can be written there.
 	Forge    func(repository string) Forge
 	Notifier Notifier
-	// Parse reads an alert; one body may bring several incidents. Without it bodies are read as
-	// Alertmanager webhooks.
+	// Parse reads an alert; one body may bring several incidents. Without it incident.ParseAs reads it.
 	Parse func(Alert) ([]incident.Incident, error)
 	// Redact takes secrets and personal data out of a text before it is kept.
 	Redact func(string) string

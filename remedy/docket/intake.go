@@ -36,7 +36,7 @@ func (d *Desk) Receive(ctx context.Context, a Alert) error {
 	if err != nil {
 		return fmt.Errorf("keeping the alert: %w", err)
 	}
-	if err := d.Queue.Publish(ctx, Task{Kind: AlertTask, Body: body}); err != nil {
+	if err := d.Queue.Publish(ctx, Task{Kind: AlertTask, ID: a.ID, Body: body}); err != nil {
 		return fmt.Errorf("keeping the alert: %w", err)
 	}
 	return nil
@@ -72,10 +72,7 @@ func (d *Desk) handleAlert(ctx context.Context, t Task) error {
 	}
 	parse := d.Parse
 	if parse == nil {
-		parse = func(a Alert) ([]incident.Incident, error) {
-			in, err := incident.Parse(a.Body)
-			return []incident.Incident{in}, err
-		}
+		parse = parseAlert
 	}
 	incidents, err := parse(a)
 	if err != nil {
@@ -93,6 +90,21 @@ func (d *Desk) handleAlert(ctx context.Context, t Task) error {
 		}
 	}
 	return nil
+}
+
+// parseAlert reads an alert of any format that package incident knows.
+func parseAlert(a Alert) ([]incident.Incident, error) {
+	var mapping incident.Mapping
+	if len(a.Mapping) > 0 {
+		if err := decode("an alert's mapping", a.Mapping, &mapping); err != nil {
+			return nil, err
+		}
+	}
+	in, err := incident.ParseAs(a.Format, a.Body, mapping)
+	if err != nil {
+		return nil, err
+	}
+	return []incident.Incident{in}, nil
 }
 
 // fold brings one incident together with what is known of it.

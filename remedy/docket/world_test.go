@@ -198,3 +198,5 @@ func (w *world) count(prefix string) int {
 	}
 	return n
 }
+
+type dockettestOutcome = dockettest.Outcome
