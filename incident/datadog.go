@@ -123,14 +123,14 @@ func parseDatadog(fields map[string]json.RawMessage) (Incident, error) {
 	}
 	monitor, key := f.text("monitor"), f.text("key")
 	if title == "" && monitor == "" && key == "" {
-		return Incident{}, errors.New("Datadog payload has neither alert_id nor a title: configure the payload that `docs/alert-sources.md` shows")
+		return Incident{}, errors.New("the Datadog payload has neither alert_id nor a title: configure the payload that `docs/alert-sources.md` shows")
 	}
 	at, err := moment(f.first("date"))
 	if err != nil {
-		return Incident{}, fmt.Errorf("Datadog payload: date: %w", err)
+		return Incident{}, fmt.Errorf("the Datadog payload: date: %w", err)
 	}
 	if at.IsZero() {
-		return Incident{}, errors.New(`Datadog payload has no date: add "date": "$DATE" to it`)
+		return Incident{}, errors.New(`the Datadog payload has no date: add "date": "$DATE" to it`)
 	}
 	in := Incident{Source: Datadog, Name: nameOf(title, "Datadog monitor "+monitor), Status: Firing, StartsAt: at, Alerts: 1}
 	if state := squash(transition); recovered(state, kind) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,13 +25,13 @@ type envelope struct {
 const envelopeVersion = 1
 
 // mark is how an envelope begins.
-var mark = []byte(`{"remediator_alert":`)
+var mark = regexp.MustCompile(`^\s*\{\s*"remediator_alert"\s*:`)
 
 // maxEnvelope leaves room for what JSON adds to a body of MaxBody: a control character becomes six bytes.
 const maxEnvelope = 6*MaxBody + 64<<10
 
 // enclosed says whether a body is an envelope.
-func enclosed(body []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), mark) }
+func enclosed(body []byte) bool { return mark.Match(body) }
 
 // Enclose returns a body that [Parse] reads as [ParseAs] reads the given one with its format and
 // mapping: the body itself where its content tells the format, else an envelope around it.

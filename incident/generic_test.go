@@ -179,7 +179,8 @@ func TestEnclosedBodiesAreReadAlone(t *testing.T) {
 }
 
 func TestAnEnvelopeMayBeWrittenByHand(t *testing.T) {
-	in, err := Parse([]byte(`{"remediator_alert": 1, "format": "generic", "mapping": {"name": "/n", "starts_at": "/t"}, "body": {"n": "Slow", "t": 1772625600}}`))
+	in, err := Parse([]byte(`
+{ "remediator_alert" : 1, "format": "generic", "mapping": {"name": "/n", "starts_at": "/t"}, "body": {"n": "Slow", "t": 1772625600}}`))
 	if err != nil || in.Name != "Slow" || !in.StartsAt.Equal(noon) {
 		t.Errorf("%+v (%v)", in, err)
 	}

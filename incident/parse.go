@@ -59,7 +59,7 @@ func read(format string, body []byte, m Mapping) (Incident, error) {
 	}
 	looks := detect(fields)
 	switch {
-	case format == "" && looks == "":
+	case looks == "" && (format == "" || format == Alertmanager || format == Grafana):
 		return Incident{}, unknownFormat(fields)
 	case format == "":
 		format = looks

@@ -51,9 +51,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, patience time
 	}
 	control := http.NewResponseController(w)
 	// The deadline is the connection's, so it is one of the system's clock. A writer without a connection has none.
-	if err := control.SetReadDeadline(time.Now().Add(patience)); err == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+	// It stays where the body is not read to its end: the server reads on for a while before it
+	// closes such a connection, and would wait for a sender that sends nothing.
+	bounded := control.SetReadDeadline(time.Now().Add(patience)) == nil
 	var buffer bytes.Buffer
 	for {
 		if !b.take(chunk) {
@@ -65,6 +65,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, patience time
 		case int64(buffer.Len()) > limit:
 			return nil, release, errTooLarge
 		case errors.Is(err, io.EOF) && n < chunk:
+			if bounded {
+				_ = control.SetReadDeadline(time.Time{}) // what comes next has a time of its own
+			}
 			return buffer.Bytes(), release, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, release, errSlow
