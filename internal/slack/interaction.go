@@ -355,6 +355,8 @@ func sentence(said string, err error) string {
 		return said
 	case errors.As(err, &m):
 		return m.why
+	case errors.Is(err, docket.ErrStage), errors.Is(err, docket.ErrDecided):
+		return oneLine(err.Error())
 	case errors.Is(err, docket.ErrConflict):
 		return "The case changed meanwhile. Look at its message, then decide anew."
 	case errors.Is(err, docket.ErrNotFound):

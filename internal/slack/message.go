@@ -82,9 +82,10 @@ func (c *Chat) buttons(r *docket.Record) []slack.BlockElement {
 	var out []slack.BlockElement
 	if waits(r) {
 		value, _ := json.Marshal(targetOf(r)) // of a string and a time
-		out = append(out,
-			slack.NewButtonBlockElement("approve", string(value), plainText("Approve", 75)).WithStyle(slack.StylePrimary),
-			slack.NewButtonBlockElement("reject", string(value), plainText("Reject", 75)).WithStyle(slack.StyleDanger))
+		if r.Hold.Approvable() {
+			out = append(out, slack.NewButtonBlockElement("approve", string(value), plainText("Approve", 75)).WithStyle(slack.StylePrimary))
+		}
+		out = append(out, slack.NewButtonBlockElement("reject", string(value), plainText("Reject", 75)).WithStyle(slack.StyleDanger))
 	}
 	if c.pages != "" {
 		out = append(out, slack.NewButtonBlockElement("open_case", "", plainText("Open the case", 75)).WithURL(c.pages+"/cases/"+r.Fingerprint))

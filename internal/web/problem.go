@@ -41,6 +41,10 @@ func (h *Handler) asProblem(r *http.Request, err error) *Problem {
 		return problem(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, docket.ErrNotFound):
 		return problem(http.StatusNotFound, "there is no such case; list those there are at /api/v1/cases")
+	case errors.Is(err, docket.ErrAction):
+		return problem(http.StatusNotFound, "%s", plain(err.Error()))
+	case errors.Is(err, docket.ErrStage), errors.Is(err, docket.ErrDecided):
+		return problem(http.StatusConflict, "%s", plain(err.Error()))
 	case errors.Is(err, docket.ErrConflict):
 		return problem(http.StatusConflict, "the case changed meanwhile: read it again and decide anew")
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:

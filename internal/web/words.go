@@ -135,17 +135,33 @@ func short(hash string) string { return hash[:min(len(hash), 10)] }
 
 // actionsOf are what it makes sense to ask for now.
 func actionsOf(r *docket.Record) []string {
+	open := r.Pull != nil && r.Pull.State == "open"
+	patched := r.Summary != nil && r.Summary.Commit != ""
+	out := []string{}
+	offer := func(when bool, names ...string) {
+		if when {
+			out = append(out, names...)
+		}
+	}
 	switch r.Stage {
 	case docket.Held:
-		return []string{"approve", "reject", "retry"}
+		offer(r.Hold.Approvable(), "approve")
+		offer(true, "reject")
+		offer(r.Hold == nil || r.Hold.Code != "came_back", "retry")
+		offer(patched, "replay")
 	case docket.Proposed:
-		return []string{"retry", "rebase", "stop"}
-	case docket.Declined, docket.Refused, docket.Failed:
-		return []string{"retry"}
+		offer(!open || !r.Pull.Human, "retry")
+		offer(open && !r.Pull.Human, "rebase")
+		offer(patched, "replay")
+		offer(true, "stop", "reject")
+	case docket.Declined, docket.Failed, docket.Joined:
+		offer(true, "retry")
+	case docket.Refused:
+		offer(r.Pull == nil, "retry")
 	case docket.Queued, docket.Running, docket.Writing:
-		return []string{"stop"}
+		offer(true, "stop")
 	}
-	return []string{}
+	return out
 }
 
 // ago says how long something is past, as coarsely as a reader cares.
