@@ -16,6 +16,8 @@ type Authorship struct {
 	AnswerTokens int    `json:"answer_tokens,omitempty"`
 	Exchanges    int    `json:"exchanges"`      // 2 with the repair round
 	Left         string `json:"left,omitempty"` // what the budget kept out of the prompt, in words
+	// Reached is how far the best answer came before anything was built.
+	Reached Reached `json:"reached,omitempty"`
 }
 
 // ModelPart is what a model was asked for.
@@ -25,6 +27,15 @@ type ModelPart string
 const (
 	ModelChose ModelPart = "choice"
 	ModelWrote ModelPart = "edits"
+)
+
+// Reached is how far an answer came.
+type Reached string
+
+// An answer is of the form that was asked for, or is a draft too.
+const (
+	AnswerRead    Reached = "read"
+	AnswerApplied Reached = "applied"
 )
 
 // Parameters are what an exchange was made with.

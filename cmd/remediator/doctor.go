@@ -36,6 +36,7 @@ func doctorCommand(io stdio) *cobra.Command {
 				return err
 			}
 			found := append(examineMachine(c.Context()), examineRepository(repo)...)
+			found = append(found, examineModels(c.Context(), repo)...)
 			bad := false
 			for _, x := range found {
 				bad = bad || x.State == "missing"

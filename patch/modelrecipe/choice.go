@@ -110,13 +110,13 @@ func choiceSchema(list []offer) []byte {
 	for k, o := range list {
 		ids = append(ids, strconv.Itoa(k+1))
 		for _, q := range quantities(o.option) {
-			params[q] = map[string]any{"type": "string", "maxLength": 16}
+			params[q] = map[string]any{"type": "string"}
 		}
 	}
 	b, err := json.Marshal(map[string]any{
 		"type": "object", "additionalProperties": false, "required": []string{"reason", "option", "parameters"},
 		"properties": map[string]any{
-			"reason":     map[string]any{"type": "string", "maxLength": 200},
+			"reason":     map[string]any{"type": "string"},
 			"option":     map[string]any{"type": "string", "enum": ids},
 			"parameters": map[string]any{"type": "object", "additionalProperties": false, "properties": params},
 		},
@@ -147,6 +147,7 @@ func (c choice) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 		if err := strict(doc, &a); err != nil {
 			return err
 		}
+		t.by.Reached = patch.AnswerRead
 		taken, err = pick(list, a)
 		return err
 	})
@@ -157,6 +158,7 @@ func (c choice) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 	if err != nil {
 		return nil, t.failed(fmt.Errorf("%s with the parameters that the model chose: %w", taken.option.Recipe, err))
 	}
+	t.by.Reached = patch.AnswerApplied
 	p.Author = &t.by
 	p.Summary = append([]string{fmt.Sprintf("A language model chose the recipe %s with %s among %d options; the recipe wrote the change.", taken.option.Recipe, values(taken.option), len(list))}, p.Summary...)
 	return p, nil

@@ -102,18 +102,19 @@ type editAnswer struct {
 	Imports []string `json:"imports"`
 }
 
-// editSchema is the form of the answer.
+// editSchema is the form of the answer. Lengths are checked afterwards: servers that make a grammar of a schema repeat a
+// rule as often as maxLength says, and give up.
 func editSchema(path string) []byte {
-	text := func(n int) map[string]any { return map[string]any{"type": "string", "maxLength": n} }
+	text := map[string]any{"type": "string"}
 	b, err := json.Marshal(map[string]any{
 		"type": "object", "additionalProperties": false, "required": []string{"reason", "edits", "imports"},
 		"properties": map[string]any{
-			"reason": text(300),
+			"reason": text,
 			"edits": map[string]any{"type": "array", "minItems": 1, "maxItems": maxEdits, "items": map[string]any{
 				"type": "object", "additionalProperties": false, "required": []string{"path", "old", "new"},
-				"properties": map[string]any{"path": map[string]any{"type": "string", "enum": []string{path}}, "old": text(1500), "new": text(2000)},
+				"properties": map[string]any{"path": map[string]any{"type": "string", "enum": []string{path}}, "old": text, "new": text},
 			}},
-			"imports": map[string]any{"type": "array", "maxItems": maxImports, "items": text(60)},
+			"imports": map[string]any{"type": "array", "maxItems": maxImports, "items": text},
 		},
 	})
 	if err != nil {
@@ -148,6 +149,7 @@ func (e edits) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 		if err := strict(doc, &a); err != nil {
 			return err
 		}
+		t.by.Reached = patch.AnswerRead
 		if len(a.Imports) > maxImports {
 			return fmt.Errorf("it names more than %d imports", maxImports)
 		}
@@ -165,6 +167,7 @@ func (e edits) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 	if err != nil {
 		return nil, t.failed(err)
 	}
+	t.by.Reached = patch.AnswerApplied
 	p.Author = &t.by
 	p.Summary = []string{
 		fmt.Sprintf("With %s on, a copy of %s runs in its place, in which %d lines are new and %d are gone; a language model wrote them.", p.Flag.Name, g.key(), change.added, change.deleted),
