@@ -142,7 +142,7 @@ func (r *Receiver) message(stream grpc.ServerStream) ([]byte, error) {
 		case codes.OK:
 			return m.body, nil
 		case codes.ResourceExhausted:
-			return nil, tooLarge() // not to be sent again, which is how a sender would read the code
+			return nil, tooLarge() // gRPC itself answers with this code, and without RetryInfo a sender does not come again
 		case codes.Unknown, codes.Internal, codes.Unimplemented:
 			return nil, malformed("the message cannot be read; send one message, uncompressed or with gzip")
 		}
