@@ -28,24 +28,24 @@ type Runner struct {
 
 // Outcome is what a run comes to.
 type Outcome struct {
-	Repository       string
-	Base             string // commit
-	Service          string
-	Operation        string
-	Culprit          string
-	File, Function   string
-	Line             int
-	Proved           bool
-	Decline          *remedy.Decline
-	Autonomy         remedy.Autonomy
-	Rules            docket.Rules
-	Err              error
-	Panic            bool
-	Salt             string        // makes another commit out of the same case
-	Wait             chan struct{} // the run ends when it is closed, or its context
-	Entered          chan string   // is sent the fingerprint when the run is under way
-	BeforeLocated    func()
-	AfterLocatedSeen func(*remedy.Decline)
+	Repository     string
+	Base           string // commit
+	Service        string
+	Operation      string
+	Culprit        string
+	File, Function string
+	Line           int
+	Proved         bool
+	Decline        *remedy.Decline
+	Autonomy       remedy.Autonomy
+	Rules          docket.Rules
+	Err            error
+	Panic          bool
+	Salt           string        // makes another commit out of the same case
+	Wait           chan struct{} // the run ends when it is closed, or its context
+	Entered        chan string   // is sent the fingerprint when the run is under way
+	BeforeLocated  func()
+	Then           *remedy.Decline // how a case ends that is located and goes on
 }
 
 // Runs is how often cases with this fingerprint were worked out; all for "".
@@ -119,10 +119,9 @@ func (r *Runner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunResul
 		if err != nil {
 			return nil, err
 		}
-		if o.AfterLocatedSeen != nil {
-			o.AfterLocatedSeen(d)
+		if o.Decline = d; d == nil {
+			o.Decline = o.Then
 		}
-		o.Decline = d
 	}
 	res := &docket.RunResult{Case: c, Repository: o.Repository, Dir: r.Dir(), Rules: o.Rules}
 	files := map[string]string{"report.html": "<p>report</p>", "evidence.sigstore.json": "{}"}
