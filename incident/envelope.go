@@ -33,9 +33,13 @@ const maxEnvelope = 6*MaxBody + 64<<10
 // enclosed says whether a body is an envelope.
 func enclosed(body []byte) bool { return mark.Match(body) }
 
-// Enclose returns a body that [Parse] reads as [ParseAs] reads the given one with its format and
+// Enclose returns a body that [Parse] reads as [ParseAs] read the given one with its format and
 // mapping: the body itself where its content tells the format, else an envelope around it.
 func Enclose(format string, body []byte, m Mapping) []byte {
+	switch format {
+	case Alertmanager, Grafana, PagerDuty: // ParseAs refuses a body of theirs that does not show it
+		return body
+	}
 	if enclosed(body) {
 		return body
 	}

@@ -15,7 +15,12 @@ var severities = map[string]Severity{
 
 func severityOf(labels map[string]string) Severity {
 	word := strings.ToLower(strings.TrimSpace(first(labels, "severity", "priority", "level")))
-	word = strings.NewReplacer("-", "", "_", "", " ", "").Replace(word)
+	word = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return r
+	}, word)
 	if s, ok := severities[word]; ok {
 		return s
 	}
