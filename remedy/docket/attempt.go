@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/remedy"
 )
 
@@ -91,7 +92,7 @@ func (w *work) attempt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("working the case out: %w", err)
 	}
-	return w.finish(ctx, res, d.Now().Sub(begun))
+	return w.finish(ctx, res, r.Incident.Severity, d.Now().Sub(begun))
 }
 
 func (d *Desk) alertOf(ctx context.Context, r *Record) (Alert, error) {
@@ -126,8 +127,8 @@ func (w *work) progress(ctx context.Context) func(remedy.State, string) {
 	}
 }
 
-// finish keeps what a run brought and decides where the record goes.
-func (w *work) finish(ctx context.Context, res *RunResult, elapsed time.Duration) error {
+// finish keeps what a run brought and decides where the record goes. The severity is the one the rules were read for.
+func (w *work) finish(ctx context.Context, res *RunResult, severity incident.Severity, elapsed time.Duration) error {
 	d, r, c := w.d, w.record(), res.Case
 	if c.Declined != nil && (c.Declined.Code == joinedCode || c.Declined.Code == cameBackCode) {
 		return w.endLocated(ctx, c)
@@ -150,7 +151,7 @@ func (w *work) finish(ctx context.Context, res *RunResult, elapsed time.Duration
 	}
 	var lines []Touch
 	sum := summarize(c, res, elapsed)
-	sum.Severity = string(r.Incident.Severity)
+	sum.Severity = string(severity)
 	if c.Declined == nil {
 		var err error
 		if sum.Touches, lines, err = touches(c.Patch.Diff); err != nil {

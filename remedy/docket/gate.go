@@ -40,7 +40,7 @@ func (w *work) gate(ctx context.Context, res *result) (bool, error) {
 	}
 	return true, w.update(ctx, func(r *Record) error {
 		r.Admitted = r.Summary.Commit
-		if r.Decision != nil && r.Decision.Hold == "autonomy" && r.Summary.Autonomy == remedy.Report {
+		if r.Decision != nil && r.Decision.Hold == "autonomy" && grade(r.Summary.Autonomy) == 0 {
 			r.Summary.Autonomy = remedy.Draft
 		}
 		return nil
@@ -61,7 +61,7 @@ func (d *Desk) rules(ctx context.Context, r *Record, res *result) (*Hold, error)
 	switch {
 	case err != nil:
 		return nil, err
-	case r.Summary.Autonomy == remedy.Report && !approved:
+	case grade(r.Summary.Autonomy) == 0 && !approved:
 		return hold("autonomy", "the configuration allows a report only; a person who approves it lets it be proposed as a draft")
 	case !breaker.Tripped.IsZero() && !approved:
 		return hold("breaker", "%s; a person approves this case, or an administrator resets the breaker", breaker.Why)

@@ -62,6 +62,8 @@ func prose(s string) string {
 	const most = 400
 	var b strings.Builder
 	space := false
+	// Forges make links of addresses without being told to.
+	s = strings.NewReplacer("://", " ", "www.", "www ").Replace(s)
 	for _, r := range s {
 		switch {
 		case unicode.IsLetter(r), unicode.IsDigit(r), strings.ContainsRune("/-.,:;'()%+=?", r):
