@@ -153,6 +153,11 @@ const signature = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLW
 // program is new, and one file goes.
 func (w *world) change(t *testing.T, base, content string) docket.Change {
 	t.Helper()
+	return w.changeFor(t, base, content, fingerprint)
+}
+
+func (w *world) changeFor(t *testing.T, base, content, fingerprint string) docket.Change {
+	t.Helper()
 	return w.changeOf(t, base, []docket.FileChange{
 		{Path: "main.go", Mode: "100644", Content: []byte(content)},
 		{Path: "fix/run.sh", Mode: "100755", Content: []byte("#!/bin/sh\nexit 0\n")},
@@ -198,7 +203,22 @@ func hash(kind string, content []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// pull is the pull request that tests want.
+// incident is one case with what it changes.
+type incident struct {
+	fingerprint string
+	change      docket.Change
+}
+
+func (i incident) branch() string { return "remediator/" + i.fingerprint[:12] }
+
+// incident makes the nth case of a world.
+func (w *world) incident(t *testing.T, n int) incident {
+	t.Helper()
+	f := fmt.Sprintf("%012x%020x", n+1, n+1)
+	return incident{f, w.changeFor(t, w.base, "package main // 1\n", f)}
+}
+
+// pullOf is the pull request that tests want.
 func pullOf(c docket.Change) docket.PullRequest {
 	return docket.PullRequest{
 		Case: fingerprint, Branch: branch, Base: "main", Head: c.SHA, Title: "Back off in payments", Body: "The evidence.\n",
