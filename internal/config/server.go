@@ -30,6 +30,8 @@ type Server struct {
 	// SigningKeyFile is a key as cosign makes it; one is made below DataDir when there is none.
 	SigningKeyFile string `yaml:"signing_key_file,omitempty"`
 	PasswordFile   string `yaml:"signing_key_password_file,omitempty"`
+
+	derivedURL string // what URL was set to for want of one
 }
 
 // TLS makes Listen and the OTLP ports speak TLS; the files are read again when they change.

@@ -16,6 +16,7 @@ listen: %s          # webhooks, API and page
 # url: https://remediator.example.com  # how people reach it; required when listen is not this machine
 # tls: {cert_file: /etc/remediator/tls.crt, key_file: /etc/remediator/tls.key}
 # data_dir: /var/lib/remediator
+metrics: %s         # what Prometheus scrapes; "off" for none
 workers: %d                        # cases worked out at a time
 
 otlp:                             # "off" for a port that is not wanted
@@ -57,6 +58,6 @@ alerts:
 
 breaker: {cases: %d, within: %v}  # more at once wait for a person
 retention: {cases: %v, files: %v}
-`, ServerFile, DefaultListen, DefaultWorkers, DefaultOTLPGRPC, DefaultOTLPHTTP, DefaultKeep, DefaultWindowSize, DefaultBefore, DefaultAfter, DefaultSettle,
+`, ServerFile, DefaultListen, DefaultMetrics, DefaultWorkers, DefaultOTLPGRPC, DefaultOTLPHTTP, DefaultKeep, DefaultWindowSize, DefaultBefore, DefaultAfter, DefaultSettle,
 		strings.Join(alertFormats, ", "), strings.Join(roles, ", "), DefaultBreakerCases, DefaultBreakerWithin, DefaultRetainCases, DefaultRetainFiles)
 }

@@ -98,12 +98,16 @@ func (s Server) withDefaults() Server {
 	s.Listen = cmp.Or(s.Listen, DefaultListen)
 	s.Metrics = cmp.Or(s.Metrics, DefaultMetrics)
 	s.Workers = cmp.Or(s.Workers, DefaultWorkers)
+	if s.URL == s.derivedURL { // a program may have changed Listen since
+		s.URL, s.derivedURL = "", ""
+	}
 	if s.URL == "" && s.Local() {
 		scheme := "http://"
 		if s.TLS.CertFile != "" {
 			scheme = "https://"
 		}
 		s.URL = scheme + s.Listen
+		s.derivedURL = s.URL
 	}
 	s.OTLP.GRPC = cmp.Or(s.OTLP.GRPC, DefaultOTLPGRPC)
 	s.OTLP.HTTP = cmp.Or(s.OTLP.HTTP, DefaultOTLPHTTP)
