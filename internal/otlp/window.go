@@ -154,3 +154,25 @@ func (w *Window) each(ctx context.Context, signal telemetry.Signal, from, to tim
 		return fn(e)
 	})
 }
+
+// errFound ends a Range.
+var errFound = errors.New("found")
+
+// Oldest is when the oldest telemetry in the log begins, zero when there is none.
+func (w *Window) Oldest(ctx context.Context) (time.Time, error) {
+	var oldest time.Time
+	for _, signal := range []telemetry.Signal{telemetry.Traces, telemetry.Logs, telemetry.Metrics} {
+		var first uint64
+		err := w.each(ctx, signal, time.Unix(0, 0), w.o.Now().Add(ahead), func(e export) error {
+			first = e.sift(boundsAt(w.o.Now(), 100*365*24*time.Hour)).from
+			return errFound
+		})
+		if err != nil && !errors.Is(err, errFound) {
+			return time.Time{}, err
+		}
+		if first > 0 && (oldest.IsZero() || moment(first).Before(oldest)) {
+			oldest = moment(first)
+		}
+	}
+	return oldest, nil
+}
