@@ -43,6 +43,13 @@ func (p *Process) Dead() bool {
 	return p.dead
 }
 
+// Kill ends the process now.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.die()
+}
+
 func (p *Process) die() error {
 	p.dead = true
 	if p.OnDeath != nil {

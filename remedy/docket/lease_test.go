@@ -1,0 +1,277 @@
+package docket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/remediator/remediator/remedy/docket"
+	"github.com/remediator/remediator/remedy/docket/dockettest"
+)
+
+// TestTwoWorkersAtOnce: while one works on a record the other keeps off, and looks again later.
+func TestTwoWorkersAtOnce(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process(), w.process()
+	w.runner.Plan = func(docket.RunRequest, *dockettest.Outcome) {
+		w.runner.Plan = nil
+		if err := b.Handle(b.ctx, docket.Task{Kind: docket.CaseTask, Case: fp(0)}); err != nil {
+			t.Error(err)
+		}
+		if n := w.runner.Runs(""); n != 1 {
+			t.Errorf("%d runs at once", n)
+		}
+	}
+	a.alert(w.firing(0))
+	a.settle()
+	b.settle()
+	w.stage(0, "proposed")
+	if n := w.runner.Runs(""); n != 1 {
+		t.Errorf("%d runs", n)
+	}
+	w.once()
+}
+
+// TestWorkerThatLostItsLeaseStops: it was silent for too long, another took over, and it wakes up in the middle of its run.
+func TestWorkerThatLostItsLeaseStops(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process(), w.process()
+	w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) {
+		w.runner.Plan = nil
+		o.Salt = "of the first worker"
+		w.clock.Advance(time.Hour)
+		if err := b.Handle(b.ctx, docket.Task{Kind: docket.CaseTask, Case: fp(0)}); err != nil {
+			t.Error(err)
+		}
+		w.stage(0, "proposed")
+	}
+	a.alert(w.firing(0))
+	a.settle()
+	r := w.stage(0, "proposed")
+	if len(w.forge.Branches) != 1 || w.forge.Branches[repo+" "+r.Summary.Branch] != r.Summary.Commit || w.count("branch") != 1 {
+		t.Errorf("both wrote: %v", w.forge.Made)
+	}
+	w.once()
+}
+
+// TestManyWorkersManyCases: real goroutines in three processes, through Run.
+func TestManyWorkersManyCases(t *testing.T) {
+	const cases = 12
+	w := newWorld(t)
+	w.mem = dockettest.NewMemory(nil)
+	w.settings.BreakerCases = 100
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	var procs []*process
+	for range 3 {
+		p := w.process()
+		p.Now = time.Now
+		procs = append(procs, p)
+		all.Go(func() {
+			if err := p.Run(ctx, 2); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	watch, err := procs[0].view.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 * cases {
+		procs[i%3].alert(w.firing(i % cases))
+	}
+	done := map[string]bool{}
+	deadline := time.After(time.Minute)
+	for len(done) < cases {
+		select {
+		case r := <-watch:
+			if r.Stage == docket.Proposed && r.Lease == nil {
+				done[r.Fingerprint] = true
+			}
+		case <-deadline:
+			t.Fatalf("only %d of %d cases were proposed", len(done), cases)
+		}
+	}
+	stop()
+	all.Wait()
+	if len(w.forge.Pulls) != cases || w.runner.Runs("") != cases {
+		t.Errorf("%d pull requests, %d runs", len(w.forge.Pulls), w.runner.Runs(""))
+	}
+	w.once()
+}
+
+// TestGracefulStopGivesTheRecordBack, so that another process goes on at once and no attempt is lost.
+func TestGracefulStopGivesTheRecordBack(t *testing.T) {
+	w := newWorld(t)
+	entered := make(chan string, 1)
+	w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) { o.Wait, o.Entered = make(chan struct{}), entered }
+	p := w.process()
+	p.alert(w.firing(0))
+	if err := p.Handle(p.ctx, <-alertTasks(t, p)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() { failed <- p.Handle(ctx, docket.Task{Kind: docket.CaseTask, Case: fp(0)}) }()
+	<-entered
+	stop()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("the task is not given back: %v", err)
+	}
+	r := w.stage(0, "queued")
+	if r.Lease != nil || r.Attempt != 0 {
+		t.Errorf("lease %+v, attempt %d", r.Lease, r.Attempt)
+	}
+	w.runner.Plan = nil
+	w.process().settle()
+	w.stage(0, "proposed")
+}
+
+// TestRunThatFails is tried again and ends as failed with what to do; a retry begins anew.
+func TestRunThatFails(t *testing.T) {
+	for times, want := range map[int]string{1: "proposed", 4: "proposed", 5: "failed"} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			w := newWorld(t)
+			n := 0
+			w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) {
+				if n++; n <= times {
+					o.Err = errors.New("clone: hunter2 was refused")
+				}
+			}
+			p := w.process()
+			p.alert(w.firing(0))
+			p.settle()
+			r := w.stage(0, want)
+			if n != min(times+1, 5) {
+				t.Errorf("%d runs", n)
+			}
+			if want != "failed" {
+				return
+			}
+			if !strings.Contains(r.Failure, "clone: [redacted] was refused") || !strings.Contains(history(r), "retry") {
+				t.Errorf("failure %q\n%s", r.Failure, history(r))
+			}
+			w.clock.Advance(time.Hour)
+			p.sweep()
+			p.settle()
+			w.stage(0, "failed")
+			p.mustAct("retry", 0)
+			p.settle()
+			w.stage(0, "proposed")
+		})
+	}
+}
+
+// TestPoisonousCaseEndsItself and nobody else: a panic in its run, or a run that kills the process each time.
+func TestPoisonousCaseEndsItself(t *testing.T) {
+	t.Run("panic", func(t *testing.T) {
+		w := newWorld(t)
+		w.runner.Plan = func(q docket.RunRequest, o *dockettest.Outcome) { o.Panic = q.Record.Fingerprint == fp(0) }
+		p := w.process()
+		p.alert(w.firing(0), w.firing(1))
+		p.settle()
+		w.stage(0, "failed")
+		w.stage(1, "proposed")
+	})
+	t.Run("death", func(t *testing.T) {
+		w := newWorld(t)
+		var now *process
+		w.runner.Plan = func(q docket.RunRequest, o *dockettest.Outcome) {
+			if q.Record.Fingerprint == fp(0) {
+				now.p.Kill()
+				o.Err = errors.New("dead")
+			}
+		}
+		w.mem.Tries = 100 // not the queue's patience is looked at
+		now = w.process()
+		now.alert(w.firing(0), w.firing(1))
+		for range 12 {
+			now = w.process()
+			now.settle()
+			w.clock.Advance(10 * time.Minute)
+			now = w.process()
+			now.sweep()
+			now.settle()
+		}
+		r := w.stage(0, "failed")
+		w.stage(1, "proposed")
+		if n := w.runner.Runs(fp(0)); n != 5 || r.Failure == "" {
+			t.Errorf("%d runs, failure %q", n, r.Failure)
+		}
+	})
+}
+
+// TestForgeThatIsDownForLong: the record fails in the end, and a retry finds what was written before.
+func TestForgeThatIsDownForLong(t *testing.T) {
+	w := newWorld(t)
+	p := w.process()
+	down := true
+	p.p.Fail = func(step string, done bool) error {
+		if step == "forge pull" && done && down { // the answer is lost, the effect is there
+			return errors.New("502 bad gateway")
+		}
+		return nil
+	}
+	p.alert(w.firing(0))
+	p.settle()
+	r := w.stage(0, "failed")
+	if !strings.Contains(r.Failure, "502") {
+		t.Errorf("failure %q", r.Failure)
+	}
+	down = false
+	p.mustAct("retry", 0)
+	p.settle()
+	w.stage(0, "proposed")
+	w.once()
+	if len(w.forge.Pulls) != 1 {
+		t.Errorf("%d pull requests", len(w.forge.Pulls))
+	}
+}
+
+// TestForbidden: what is not permitted holds the case if it needs it, and is passed over if not.
+func TestForbidden(t *testing.T) {
+	for step, want := range map[string]string{"forge branch": "held forbidden", "forge pull": "held forbidden", "forge check": "proposed", "forge status": "proposed"} {
+		t.Run(step, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.process()
+			denied := true
+			p.p.Fail = func(s string, done bool) error {
+				if s == step && !done && denied {
+					return fmt.Errorf("%w: the App needs contents: write", docket.ErrForbidden)
+				}
+				return nil
+			}
+			p.alert(w.firing(0))
+			p.settle()
+			r := w.stage(0, want)
+			if want == "proposed" {
+				return
+			}
+			if !strings.Contains(r.Hold.Why, "contents: write") {
+				t.Errorf("it does not say what is missing: %s", r.Hold.Why)
+			}
+			denied = false
+			p.mustAct("approve", 0)
+			p.settle()
+			w.stage(0, "proposed")
+			w.once()
+		})
+	}
+}
+
+// TestChatThatIsDown holds nothing up.
+func TestChatThatIsDown(t *testing.T) {
+	w := newWorld(t)
+	w.notifier.Fail = errors.New("no route to chat")
+	p := w.process()
+	p.alert(w.firing(0))
+	p.settle()
+	w.stage(0, "proposed")
+	if letters, _ := p.view.DeadLetters(p.ctx); len(letters) != 0 {
+		t.Errorf("dead letters %+v", letters)
+	}
+}
