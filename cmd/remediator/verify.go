@@ -14,14 +14,14 @@ import (
 
 func verifyCommand(io stdio) *cobra.Command {
 	var f format
-	var key, commit string
+	var key, commit, repo string
 	c := &cobra.Command{
 		Use:   "verify [CASE]",
 		Short: "Check every claim of a case offline: signature, files, commit, diff",
 		Long: `CASE is the output directory of a run (default: the current one). Without --key the public key
 that lies in the case is used, which shows that nothing was changed since signing, but
 not who signed. Exit code 5: at least one claim is not proved; each broken claim is named.`,
-		Example: "  remediator verify ./remediator-demo\n  remediator verify --key team.pub ./case-42",
+		Example: "  remediator verify ./remediator-demo\n  remediator verify --key team.pub ./case-42\n  remediator verify --key team.pub --repo . --commit $(git rev-parse HEAD) ./evidence",
 		Args:    maximumOneArg,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
@@ -31,7 +31,7 @@ not who signed. Exit code 5: at least one claim is not proved; each broken claim
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			claims, err := verifyCase(dir, key, commit)
+			claims, err := verifyCase(dir, key, commit, repo)
 			if err != nil {
 				return inputError(err)
 			}
@@ -50,6 +50,7 @@ not who signed. Exit code 5: at least one claim is not proved; each broken claim
 	}
 	c.Flags().StringVar(&key, "key", "", "public key to trust (default: signing.pub of the case)")
 	c.Flags().StringVar(&commit, "commit", "", "commit that the evidence has to be about")
+	c.Flags().StringVar(&repo, "repo", "", "repository that holds the commit, where the case came without its clone")
 	f.bind(c)
 	return c
 }
@@ -61,7 +62,7 @@ func maximumOneArg(c *cobra.Command, args []string) error {
 	return nil
 }
 
-func verifyCase(dir, key, commit string) ([]attest.Claim, error) {
+func verifyCase(dir, key, commit, repository string) ([]attest.Claim, error) {
 	bundle, err := readInput(filepath.Join(dir, casedir.EvidenceFile))
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%s holds no %s: name the --out directory of a finished run", dir, casedir.EvidenceFile)
@@ -77,6 +78,9 @@ func verifyCase(dir, key, commit string) ([]attest.Claim, error) {
 		return []attest.Claim{{Name: "key", Why: err.Error()}}, nil
 	}
 	check := attest.Check{Bundle: bundle, Key: public, Dir: os.DirFS(dir), Ignore: []string{casedir.Repository}, Expect: commit}
+	if repository != "" {
+		return verifyIn(repository, dir, check)
+	}
 	clone := filepath.Join(dir, casedir.Repository)
 	_, statErr := os.Stat(clone)
 	if statErr == nil {
