@@ -56,6 +56,7 @@ func (s *Server) AddRepository(fullName, source string) (*Repository, error) {
 		comments: map[int64]*comment{}, checks: map[int64]*checkRun{}, suites: map[int64]*checkSuite{}, before: map[string]string{},
 	}
 	s.repos[strings.ToLower(fullName)] = r
+	s.installationOf(r.owner)
 	return r, nil
 }
 
