@@ -24,14 +24,16 @@ type Command struct {
 // can be told.
 func ParseCommand(text string) (c Command, ok bool) {
 	fence := ""     // the fence that ends the code block we are in
-	hidden := false // within an HTML comment
+	until := ""     // the tag that ends an HTML comment, code or quote we are in
 	quote := false  // within a quote, whose last paragraph goes on until a blank line
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r", "\n"), "\n") {
 		trimmed := strings.TrimLeft(line, " ")
 		indented := len(line)-len(trimmed) > 3
 		switch {
-		case hidden:
-			hidden = !strings.Contains(line, "-->")
+		case until != "":
+			if strings.Contains(strings.ToLower(line), until) {
+				until = ""
+			}
 			continue
 		case fence != "":
 			if !indented && closes(trimmed, fence) {
@@ -48,8 +50,8 @@ func ParseCommand(text string) (c Command, ok bool) {
 			quote = true
 			continue
 		}
-		if at := strings.LastIndex(line, "<!--"); at >= 0 && !strings.Contains(line[at:], "-->") {
-			hidden = true
+		if until = stays(strings.ToLower(line)); until != "" {
+			continue
 		}
 		rest, found := strings.CutPrefix(line, "/remediator")
 		if !found || quote || !utf8.ValidString(line) || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
@@ -63,6 +65,19 @@ func ParseCommand(text string) (c Command, ok bool) {
 		return c, true
 	}
 	return Command{}, false
+}
+
+// enclosures are pieces of HTML in which a line is shown as it is, or as somebody else's, or not at all.
+var enclosures = [][2]string{{"<!--", "-->"}, {"<pre", "</pre>"}, {"<code", "</code>"}, {"<blockquote", "</blockquote>"}}
+
+// stays is the tag that ends what a line opens and does not end itself.
+func stays(line string) string {
+	for _, e := range enclosures {
+		if at := strings.LastIndex(line, e[0]); at >= 0 && !strings.Contains(line[at:], e[1]) {
+			return e[1]
+		}
+	}
+	return ""
 }
 
 // opens is the fence that a line opens a code block with, "" if it opens none.
