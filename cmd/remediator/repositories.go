@@ -22,6 +22,8 @@ type repositories struct {
 	list func(context.Context) ([]config.ServedRepository, error)
 	// mirror brings a repository of GitHub up to date and returns where its clone lies.
 	mirror func(ctx context.Context, name string) (string, error)
+	// source says which repository the alerts of a source are about, "" if that depends.
+	source func(name string) string
 
 	mu    sync.Mutex
 	known map[string]servedConfig // by name

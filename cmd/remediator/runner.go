@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +26,7 @@ import (
 // caseRunner works out the cases of serve by the same pipeline as run: evidence from the telemetry
 // window, code from a mirror of the repository. It implements docket.Runner.
 type caseRunner struct {
-	evidence  func(ctx context.Context, start time.Time) (localize.Evidence, error)
+	evidence  func(context.Context, *docket.Record) (localize.Evidence, error)
 	repos     *repositories
 	fence     *sandbox.Sandbox
 	key       *attest.Key
@@ -40,23 +40,29 @@ type caseRunner struct {
 func (r *caseRunner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunResult, error) {
 	rec := q.Record
 	q.Progress(remedy.Received, "waiting for telemetry of the incident")
-	ev, err := r.evidence(ctx, rec.Incident.StartsAt)
+	ev, err := r.evidence(ctx, rec)
 	if err != nil {
 		return nil, fmt.Errorf("telemetry of the incident: %w", err)
 	}
 	q.Progress(remedy.Gathered, "")
-	repo, err := r.repos.choose(ctx, rec.Incident, ev, rec.Repository)
-	if errors.Is(err, errNoRepository) {
-		return r.nowhere(rec, err), nil
+	named := rec.Repository // of an earlier attempt
+	if named == "" {
+		named = r.repos.source(q.Alert.Source)
 	}
-	if err != nil {
-		return nil, err
+	repo, missing := r.repos.choose(ctx, rec.Incident, ev, named)
+	if missing != nil && !errors.Is(missing, errNoRepository) {
+		return nil, missing
 	}
 	dir, err := casedir.Open(filepath.Join(r.work, rec.Fingerprint))
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.inside(ctx, q, ev, repo, dir)
+	var res *docket.RunResult
+	if missing != nil {
+		res, err = nowhere(rec, missing, dir)
+	} else {
+		res, err = r.inside(ctx, q, ev, repo, dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, discard(dir))
 	}
@@ -139,16 +145,21 @@ func change(repo *workbench.Repository, c *remedy.Case) (*docket.Change, error) 
 }
 
 // nowhere is the case of an incident that no served repository has anything to do with.
-func (r *caseRunner) nowhere(rec *docket.Record, why error) *docket.RunResult {
+func nowhere(rec *docket.Record, why error, dir *casedir.Dir) (*docket.RunResult, error) {
 	in := rec.Incident
-	in.Labels, in.Annotations = maps.Clone(in.Labels), nil
-	return &docket.RunResult{Close: func() error { return nil }, Case: &remedy.Case{
+	in.Labels, in.Annotations = nil, nil
+	c := &remedy.Case{
 		Schema: remedy.Schema, Tool: "remediator " + version(), State: remedy.Declined, Fingerprint: rec.Fingerprint, Incident: in,
 		Title:    "An incident of which no repository is known",
 		Suspects: []remedy.Suspect{}, Options: []remedy.Option{}, Timings: []remedy.Timing{}, Autonomy: remedy.Report,
 		Declined: &remedy.Decline{Code: "no_repository", Why: why.Error(),
 			Next: "name the service in a repository's " + config.File + ", or the repository of the alert's source in " + config.ServerFile},
-	}}
+	}
+	var text bytes.Buffer
+	if err := writeJSON(&text, c); err != nil {
+		return nil, err
+	}
+	return &docket.RunResult{Case: c, Dir: dir.Path}, dir.Put(casedir.CaseFile, text.Bytes())
 }
 
 // progress passes the stages of a pipeline on.

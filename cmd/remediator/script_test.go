@@ -4,8 +4,10 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,7 +22,10 @@ func TestMain(m *testing.M) {
 	// A test that kills the program starts this binary again with a command line of its own.
 	if args := os.Getenv("REMEDIATOR_TEST_ARGS"); args != "" {
 		os.Unsetenv("REMEDIATOR_TEST_ARGS")
-		os.Exit(execute(context.Background(), strings.Split(args, "\x1f"), stdio{os.Stdin, os.Stdout, os.Stderr}))
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		code := execute(ctx, strings.Split(args, "\x1f"), stdio{os.Stdin, os.Stdout, os.Stderr})
+		stop()
+		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){"remediator": main})
 }

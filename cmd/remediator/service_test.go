@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +41,7 @@ type served struct {
 	command *exec.Cmd
 	log     *lockedBuffer
 	exited  chan struct{}
+	began   time.Time // when the recorded alert began, as if it happened now
 }
 
 // lockedBuffer is written by a process and read by a test.
@@ -118,7 +120,7 @@ func newServed(t *testing.T, scenario, repoExtra, serverExtra string) *served {
 listen: 127.0.0.1:%d
 metrics: "off"
 data_dir: data
-otlp: {grpc: 127.0.0.1:%d, http: 127.0.0.1:%d, keep: 87600h, settle: 1s}
+otlp: {grpc: 127.0.0.1:%d, http: 127.0.0.1:%d, settle: 1s}
 alerts:
   alertmanager: {format: alertmanager, per_minute: 6000}
 github: {url: %q, app_id: %d, private_key_file: %q, webhook_secret_file: %q}
@@ -214,7 +216,32 @@ func (s *served) eventually(what string, is func() bool) {
 	}
 }
 
-// send sends the telemetry of a recorded incident by OTLP, as its services did.
+// recent is how long ago a recorded alert is made to have begun, so that all of its telemetry is in the past.
+const recent = 2 * time.Minute
+
+var (
+	stamps   = regexp.MustCompile(`(UnixNano":")([0-9]{19})"`)
+	startsAt = regexp.MustCompile(`"startsAt":"([^"]+)"`)
+)
+
+// shift is what has to be added to a recording's times.
+func (s *served) shift(scenario string) time.Duration {
+	s.t.Helper()
+	body, err := incidents.Files.ReadFile(scenario + "/alert.json")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	recorded, err := time.Parse(time.RFC3339Nano, string(startsAt.FindSubmatch(body)[1]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.began.IsZero() {
+		s.began = time.Now().Add(-recent)
+	}
+	return s.began.Sub(recorded)
+}
+
+// send sends the telemetry of a recorded incident by OTLP, as its services did, as if it happened now.
 func (s *served) send(scenario string) {
 	s.t.Helper()
 	for _, window := range []string{"baseline", "incident"} {
@@ -232,6 +259,15 @@ func (s *served) send(scenario string) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
+			by := s.shift(scenario)
+			text = stamps.ReplaceAllFunc(text, func(m []byte) []byte {
+				parts := stamps.FindSubmatch(m)
+				n, err := strconv.ParseInt(string(parts[2]), 10, 64)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				return fmt.Appendf(nil, `%s%d"`, parts[1], n+int64(by))
+			})
 			for line := range bytes.Lines(text) {
 				if code, answer := s.post(s.otlp+"/v1/"+signal, line); code != http.StatusOK || strings.Contains(answer, "rejected") {
 					s.t.Fatalf("OTLP %s: %d %s", signal, code, answer)
@@ -247,7 +283,8 @@ func (s *served) alertBody(scenario string) []byte {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return body
+	s.shift(scenario)
+	return startsAt.ReplaceAll(body, fmt.Appendf(nil, `"startsAt":"%s"`, s.began.UTC().Format(time.RFC3339Nano)))
 }
 
 func (s *served) post(url string, body []byte) (int, string) {
@@ -300,8 +337,8 @@ func (s *served) waitFor(stage docket.Stage) web.Item {
 			return false
 		}
 		found = all[0]
-		if found.Stage == docket.Failed && stage != docket.Failed {
-			s.t.Fatalf("the case failed: %s", found.Why)
+		if found.Stage.Ended() && found.Stage != stage {
+			s.t.Fatalf("the case is %s: %s", found.Stage, found.Why)
 		}
 		return found.Stage == stage
 	})
