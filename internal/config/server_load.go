@@ -25,14 +25,16 @@ const (
 	DefaultBefore     = Duration(30 * time.Minute)
 	DefaultAfter      = Duration(15 * time.Minute)
 	// DefaultSettle is longer than the batch time-outs of SDK (5 s) and Collector together.
-	DefaultSettle         = Duration(30 * time.Second)
-	DefaultWorkers        = 1
-	DefaultRetainCases    = Duration(90 * 24 * time.Hour)
-	DefaultRetainFiles    = Duration(30 * 24 * time.Hour)
-	DefaultBreakerCases   = 5
-	DefaultBreakerWithin  = Duration(10 * time.Minute)
-	DefaultMaxBody        = "1MiB" // a group of about a thousand alerts
-	DefaultPerMinute      = 600
+	DefaultSettle        = Duration(30 * time.Second)
+	DefaultWorkers       = 1
+	DefaultRetainCases   = Duration(90 * 24 * time.Hour)
+	DefaultRetainFiles   = Duration(30 * 24 * time.Hour)
+	DefaultBreakerCases  = 5
+	DefaultBreakerWithin = Duration(10 * time.Minute)
+	DefaultMaxBody       = "1MiB" // a group of about a thousand alerts
+	// DefaultPerMinute is well above a storm of a thousand a minute: Alertmanager and Datadog do not
+	// send again what was refused as too many.
+	DefaultPerMinute      = 3000
 	DefaultReplayWindow   = Duration(5 * time.Minute)
 	DefaultGitHub         = "https://api.github.com/"
 	DefaultSlack          = "https://slack.com/api/"
