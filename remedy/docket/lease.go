@@ -142,7 +142,11 @@ func (w *work) do(ctx context.Context, t Task) error {
 		// The process stops. Another takes over at once if the lease can still be given back.
 		return errors.Join(ctx.Err(), w.release(context.WithoutCancel(ctx)))
 	case err != nil:
-		return errors.Join(err, w.failed(ctx, t, err))
+		ended, failed := w.failed(ctx, t, err)
+		if ended && failed == nil {
+			return nil // the record says so itself, and a retry begins anew
+		}
+		return errors.Join(err, failed)
 	}
 	return w.release(ctx)
 }
@@ -166,11 +170,11 @@ func (w *work) release(ctx context.Context) error {
 }
 
 // failed notes why the work did not go on, and ends the record when it was tried often enough.
-func (w *work) failed(ctx context.Context, t Task, why error) error {
+func (w *work) failed(ctx context.Context, t Task, why error) (gone bool, err error) {
 	d := w.d
 	text := d.clean(why.Error())
 	var ended *Record
-	_, err := d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+	_, err = d.update(ctx, w.last.Fingerprint, func(r *Record) error {
 		ended = nil
 		if r.Lease == nil || r.Lease.Owner != w.token {
 			return errUnchanged
@@ -191,9 +195,9 @@ func (w *work) failed(ctx context.Context, t Task, why error) error {
 	if ended != nil && err == nil {
 		d.observe(Observation{Kind: "failed", Record: ended, Err: why})
 		// What people are told of the end is work as well.
-		return d.nudge(ctx, ended.Fingerprint)
+		return true, d.nudge(ctx, ended.Fingerprint)
 	}
-	return err
+	return false, err
 }
 
 // guarded turns a panic into an error, so that one poisonous case does not end the service.

@@ -24,7 +24,7 @@ const (
 	Refused  Stage = "refused"  // closed without merge, or rejected; stays a no
 	Declined Stage = "declined" // nothing to propose; the report says why
 	Joined   Stage = "joined"   // the same cause as Record.JoinedTo
-	Failed   Stage = "failed"   // attempts used up; a dead letter
+	Failed   Stage = "failed"   // attempts used up; a person may retry
 )
 
 // Ended says whether nothing more happens to a record by itself.

@@ -39,7 +39,7 @@ func touches(diff string) (before, after []Touch, err error) {
 				if !f.IsNew && !f.IsDelete {
 					first, last := fromWas, was-1
 					if last < first {
-						first, last = max(fromWas-1, 1), fromWas
+						first, last = max(fromWas-1, 1), max(fromWas, 1)
 					}
 					before = append(before, Touch{Path: f.OldName, First: first, Last: last})
 				}
