@@ -14,6 +14,7 @@ import (
 	"github.com/remediator/remediator/internal/alerthook"
 	"github.com/remediator/remediator/internal/config"
 	"github.com/remediator/remediator/internal/otlp"
+	"github.com/remediator/remediator/internal/selftelemetry"
 	"github.com/remediator/remediator/internal/slack"
 	"github.com/remediator/remediator/internal/web"
 	"github.com/remediator/remediator/remedy/docket"
@@ -48,7 +49,7 @@ func (s *service) openSlack(conf config.Server) error {
 // openDoors prepares everything that answers requests.
 func (s *service) openDoors(ctx context.Context, conf config.Server) error {
 	var err error
-	if s.hook, err = alerthook.New(conf.Alerts, s.desk, alerthook.Options{Log: s.log, Observe: s.watch.alertRequest}); err != nil {
+	if s.hook, err = alerthook.New(conf.Alerts, s.desk, alerthook.Options{Log: s.log, Observe: s.alertRequest}); err != nil {
 		return err
 	}
 	key, err := sessionKey(ctx, s.queue)
@@ -65,7 +66,7 @@ func (s *service) openDoors(ctx context.Context, conf config.Server) error {
 	if s.slack != nil {
 		s.decide = s.slack.Decisions(s.queue.Get, s.desk.Act)
 	}
-	o := otlp.Options{TLS: s.tls(), Keep: time.Duration(conf.OTLP.Keep), Watch: s.watch, Log: s.log, Now: time.Now}
+	o := otlp.Options{TLS: s.tls(), Keep: time.Duration(conf.OTLP.Keep), Watch: s.meter, Log: s.log, Now: time.Now}
 	if conf.OTLP.TokenFile != "" {
 		o.Token = func() string { return s.secrets.Load().otlp.Text() }
 	}
@@ -98,13 +99,13 @@ func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(alerthook.Prefix, s.hook)
 	if s.github != nil {
-		mux.Handle("/webhooks/github", s.github.Webhook(func() []byte { return s.secrets.Load().github.Bytes() }, s.desk.ReceiveEvent, s.target))
+		mux.Handle("/webhooks/github", s.meter.Webhook("github", s.github.Webhook(func() []byte { return s.secrets.Load().github.Bytes() }, s.desk.ReceiveEvent, s.target)))
 	}
 	if s.decide != nil {
-		mux.Handle("/webhooks/slack", s.decide)
+		mux.Handle("/webhooks/slack", s.meter.Webhook("slack", s.decide))
 	}
-	mux.HandleFunc("GET /healthz", s.watch.alive)
-	mux.HandleFunc("GET /readyz", s.watch.ready)
+	mux.HandleFunc("GET /healthz", selftelemetry.Alive)
+	mux.Handle("GET /readyz", s.ready())
 	mux.Handle("/", s.web)
 	return mux
 }
@@ -136,7 +137,7 @@ func (s *service) run(ctx context.Context) error {
 	}
 	begin("page and webhooks", func(ctx context.Context) error { return serveHTTP(ctx, s.public, s.handler(), s, s.web.Close) })
 	if s.metrics != nil {
-		begin("metrics", func(ctx context.Context) error { return serveHTTP(ctx, s.metrics, s.watch.scrape(), nil, nil) })
+		begin("metrics", func(ctx context.Context) error { return serveHTTP(ctx, s.metrics, s.tel.Scrape(), nil, nil) })
 	}
 	if s.grpc != nil || s.http != nil {
 		begin("otlp", func(ctx context.Context) error { return s.receiver.Serve(ctx, s.grpc, s.http) })

@@ -26,6 +26,8 @@ type modelOptions struct {
 	fixed bool
 	// known is the server that all cases share, with what was found out about it.
 	known *llm.Client
+	// wrap, where set, is put around the model, such as to count what is asked of it.
+	wrap func(modelrecipe.Model) modelrecipe.Model
 }
 
 // operatorsModel is the model of a service, for all repositories.
@@ -93,5 +95,9 @@ func (o *modelOptions) recipes(repo config.Model) ([]patch.Recipe, error) {
 	if err != nil || c == nil {
 		return all, err
 	}
-	return append(all, modelrecipe.New(c, modelrecipe.Options{Recipes: all, Timeout: timeout, Now: time.Now, Redact: replay.NewRedactor(&secrets.Finder{}).Text})...), nil
+	var m modelrecipe.Model = c
+	if o.wrap != nil {
+		m = o.wrap(c)
+	}
+	return append(all, modelrecipe.New(m, modelrecipe.Options{Recipes: all, Timeout: timeout, Now: time.Now, Redact: replay.NewRedactor(&secrets.Finder{}).Text})...), nil
 }

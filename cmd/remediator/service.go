@@ -30,6 +30,7 @@ import (
 	"github.com/remediator/remediator/internal/slack"
 	"github.com/remediator/remediator/internal/web"
 	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/patch/modelrecipe"
 	"github.com/remediator/remediator/remedy"
 	"github.com/remediator/remediator/remedy/docket"
 	"github.com/remediator/remediator/replay"
@@ -41,7 +42,7 @@ type service struct {
 	log   *slog.Logger
 	tel   *selftelemetry.Telemetry
 	queue *queue.Queue
-	watch *watch
+	meter *selftelemetry.Instruments
 	desk  *docket.Desk
 
 	github   *github.Client // nil without an App or a token
@@ -63,7 +64,6 @@ type serviceSecrets struct{ otlp, github config.Secret }
 // here, before the first alert is taken.
 func newService(ctx context.Context, conf config.Server, allowWeak bool, log *slog.Logger) (_ *service, err error) {
 	s := &service{log: log}
-	s.watch = &watch{s}
 	s.conf.Store(&conf)
 	defer func() {
 		if err != nil {
@@ -87,13 +87,16 @@ func newService(ctx context.Context, conf config.Server, allowWeak bool, log *sl
 	if err != nil {
 		return nil, inputError(err)
 	}
-	if s.tel, err = selftelemetry.New(ctx, version(), os.Getenv); err != nil {
+	if err := s.openTelemetry(ctx, os.Getenv); err != nil {
 		return nil, machineError(err)
 	}
 	if err := s.listen(conf); err != nil {
 		return nil, machineError(err)
 	}
 	if s.queue, err = queue.Open(ctx, queueOptions(conf, log)); err != nil {
+		return nil, machineError(err)
+	}
+	if err := s.tel.WatchState(time.Now, s.state); err != nil {
 		return nil, machineError(err)
 	}
 	if err := s.openGitHub(conf); err != nil {
@@ -201,7 +204,7 @@ func (s *service) openGitHub(conf config.Server) error {
 	if g.AppID == 0 && g.TokenFile == "" {
 		return nil
 	}
-	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Version: version(), Log: s.log}
+	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Version: version(), Log: s.log, Observe: s.githubObserver()}
 	for path, use := range map[string]func(config.Secret){
 		g.PrivateKeyFile: func(k config.Secret) { o.PrivateKey = k.Bytes() },
 		g.TokenFile:      func(t config.Secret) { o.Token = t.Text() },
@@ -279,6 +282,7 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 	if err != nil {
 		return inputError(err)
 	}
+	model.wrap = func(m modelrecipe.Model) modelrecipe.Model { return meteredModel{m, s.meter, time.Now} }
 	owner := make([]byte, 8)
 	if _, err := rand.Read(owner); err != nil {
 		return machineError(err)
@@ -304,7 +308,7 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 		PageURL: func(fingerprint string) string { return s.conf.Load().URL + "/cases/" + fingerprint },
 		Settings: docket.Settings{BreakerCases: conf.Breaker.Cases, BreakerWithin: time.Duration(conf.Breaker.Within),
 			KeepCases: time.Duration(conf.Retention.Cases), KeepFiles: time.Duration(conf.Retention.Files)},
-		Observe: s.watch.observe,
+		Observe: s.meter.Docket,
 	}
 	if s.slack != nil {
 		s.desk.Notifier = s.slack

@@ -77,6 +77,7 @@ type Stats struct {
 	Cases       int
 	Damaged     int              // cases that the last List could not read
 	Bytes       map[string]int64 // by "cases", "claims", "dead", "files", "telemetry", "tasks"
+	Oldest      time.Time        // arrival of the oldest telemetry, zero when there is none
 }
 
 // TaskStats are figures of one kind.
@@ -97,6 +98,9 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 			return s, fmt.Errorf("asking for the size of %s: %w", name, err)
 		}
 		s.Bytes[name] = int64(info.State.Bytes)
+		if name == "telemetry" && info.State.Msgs > 0 {
+			s.Oldest = info.State.FirstTime
+		}
 	}
 	for kind, t := range q.tasks {
 		info, err := t.stream.Info(ctx)
