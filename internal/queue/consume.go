@@ -31,13 +31,16 @@ func (q *Queue) Consume(ctx context.Context, kind docket.TaskKind, n int, handle
 	if n < 1 {
 		return fmt.Errorf("%d handlers for tasks of kind %s; give at least 1", n, kind)
 	}
-	q.busy.Add(1)
+	if !q.enter() {
+		return errClosed
+	}
 	defer q.busy.Done()
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 	working, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(nil)
 	go func() {
+		defer stopTaking()
 		grace := (<-chan time.Time)(nil)
 		ended, closing := ctx.Done(), q.closing
 		for {
@@ -75,6 +78,19 @@ func (q *Queue) Consume(ctx context.Context, kind docket.TaskKind, n int, handle
 		return errClosed
 	}
 	return nil
+}
+
+// enter counts a call of Consume in, unless the queue is closed.
+func (q *Queue) enter() bool {
+	q.door.Lock()
+	defer q.door.Unlock()
+	select {
+	case <-q.closing:
+		return false
+	default:
+		q.busy.Add(1)
+		return true
+	}
 }
 
 // take waits for one task. One at a time and only when there is a free hand, so that no task lies

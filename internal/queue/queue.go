@@ -36,6 +36,7 @@ type Queue struct {
 
 	closing chan struct{} // closed when no further task is to be begun
 	once    sync.Once
+	door    sync.Mutex     // between entering Consume and closing
 	busy    sync.WaitGroup // calls of Consume
 	tidying sync.WaitGroup // clean
 	abort   chan struct{}  // closed when handlers have to give up
@@ -110,7 +111,9 @@ func (q *Queue) clean() {
 func (q *Queue) Close(ctx context.Context) error {
 	var err error
 	q.once.Do(func() {
+		q.door.Lock()
 		close(q.closing)
+		q.door.Unlock()
 		idle := make(chan struct{})
 		go func() { q.busy.Wait(); close(idle) }()
 		select {
