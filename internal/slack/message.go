@@ -198,8 +198,8 @@ func facts(r *docket.Record) string {
 
 // plainText is text in which Slack finds neither markup nor links nor mentions.
 func plainText(s string, n int) *slack.TextBlockObject {
-	s = clip(s, n)
-	if strings.TrimSpace(s) == "" {
+	s = clip(oneLine(s), n)
+	if s == "" {
 		s = "–" // Slack refuses empty texts
 	}
 	return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)

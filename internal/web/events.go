@@ -92,6 +92,12 @@ func (b *hub) drop(subs map[chan *docket.Record]bool, ch chan *docket.Record) {
 	}
 }
 
+// beats is a ticker for one stream; tests bring their own.
+func beats() (<-chan time.Time, func()) {
+	t := time.NewTicker(heartbeat)
+	return t.C, t.Stop
+}
+
 // streamEvents sends every change of a record as a server-sent event named "case".
 func streamEvents(h *Handler, w http.ResponseWriter, r *http.Request, who caller) error {
 	only := r.URL.Query().Get("case")
@@ -113,15 +119,15 @@ func streamEvents(h *Handler, w http.ResponseWriter, r *http.Request, who caller
 	if !send("retry: 3000\n: changes of cases follow\n\n") {
 		return nil
 	}
-	tick := time.NewTicker(heartbeat)
-	defer tick.Stop()
+	tick, stop := h.beats()
+	defer stop()
 	for {
 		select {
 		case <-r.Context().Done():
 			return nil
 		case <-h.done:
 			return nil
-		case <-tick.C:
+		case <-tick:
 			if now, p := h.identify(r); p != nil || now.role < Read || !send(": still there\n\n") {
 				return nil
 			}

@@ -81,6 +81,7 @@ type Handler struct {
 	failures  attempts
 	loggedOut endedSessions
 	hub       *hub
+	beats     func() (<-chan time.Time, func())
 	reads     chan struct{} // one value for every file being read
 	openapi   []byte
 	pages     *template.Template
@@ -122,7 +123,7 @@ func New(o Options) (*Handler, error) {
 		h.key = make([]byte, sha256.Size)
 		_, _ = rand.Read(h.key) // never fails, says its documentation
 	}
-	h.hub = &hub{watch: o.Store.Watch}
+	h.hub, h.beats = &hub{watch: o.Store.Watch}, beats
 	var err error
 	if h.openapi, err = describe(o.Version); err != nil {
 		return nil, err
