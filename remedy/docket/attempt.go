@@ -121,8 +121,12 @@ func (w *work) progress(ctx context.Context) func(remedy.State, string) {
 			text += ": " + cut(w.d.clean(note), 200)
 		}
 		// Progress is for those who watch: a failure to store it is no failure of the run.
-		if err := w.update(ctx, func(r *Record) error { r.Progress = text; return nil }); err != nil && !errors.Is(err, errLost) {
-			w.d.Log.DebugContext(ctx, "progress was not stored", "error", err)
+		err := w.update(ctx, func(r *Record) error { r.Progress = text; return nil })
+		if err == nil {
+			err = w.perform(ctx) // answers to what people asked in the meantime need not wait for the end
+		}
+		if err != nil && !errors.Is(err, errLost) {
+			w.d.Log.DebugContext(ctx, "progress was not told", "case", w.last.Fingerprint, "error", w.d.clean(err.Error()))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 const (
 	maxHistory = 200
 	maxEffects = 300
+	maxMembers = 1000
 )
 
 // errUnchanged is what a change returns when there is nothing to store.
@@ -119,6 +120,7 @@ func (r *Record) bound() {
 	if n := len(r.History) - maxHistory; n > 0 {
 		r.History = slices.Delete(r.History, 0, n)
 	}
+	r.Members = r.Members[:min(len(r.Members), maxMembers)]
 	for n := len(r.Effects) - maxEffects; n > 0; n-- {
 		i := slices.IndexFunc(r.Effects, func(e Effect) bool { return e.Done && strings.HasPrefix(e.Key, commandKey) })
 		if i < 0 {

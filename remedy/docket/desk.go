@@ -129,17 +129,17 @@ func (d *Desk) Run(ctx context.Context, workers int) error {
 
 // Handle does one task. An error means that it should come again.
 func (d *Desk) Handle(ctx context.Context, t Task) error {
-	var err error
-	switch t.Kind {
-	case AlertTask:
-		err = d.handleAlert(ctx, t)
-	case EventTask:
-		err = d.handleEvent(ctx, t)
-	case CaseTask:
-		err = d.handleCase(ctx, t)
-	default:
-		err = fmt.Errorf("a task of the unknown kind %q", t.Kind)
-	}
+	err := guarded(func() error {
+		switch t.Kind {
+		case AlertTask:
+			return d.handleAlert(ctx, t)
+		case EventTask:
+			return d.handleEvent(ctx, t)
+		case CaseTask:
+			return d.handleCase(ctx, t)
+		}
+		return fmt.Errorf("a task of the unknown kind %q", t.Kind)
+	})
 	if err != nil && ctx.Err() == nil {
 		d.Log.WarnContext(ctx, "a task has to be done again", "kind", t.Kind, "case", t.Case, "attempt", t.Attempt, "error", d.clean(err.Error()))
 	}

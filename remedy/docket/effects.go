@@ -86,9 +86,15 @@ func (d *Desk) pullTodos(r *Record, add func(bool, string, string, func(context.
 	}
 }
 
-func (t todo) done(r *Record) bool {
+// patience is how long a message waits that could not be sent; meanwhile nothing else waits for it.
+const patience = 5 * time.Minute
+
+func (t todo) done(r *Record, now time.Time) bool {
 	e := r.effect(t.key)
-	return e != nil && e.Done && e.Version == t.version
+	if e == nil || e.Version != t.version {
+		return false
+	}
+	return e.Done || t.key == "notify" && now.Sub(e.At) < patience
 }
 
 // pending says whether there is work on the record.
@@ -98,7 +104,7 @@ func (d *Desk) pending(r *Record) bool {
 		return true
 	}
 	for _, t := range d.todos(r) {
-		if !t.done(r) {
+		if !t.done(r, d.Now()) {
 			return true
 		}
 	}
@@ -161,7 +167,7 @@ func (w *work) perform(ctx context.Context) error {
 		r := w.record()
 		var next *todo
 		for _, t := range w.d.todos(r) {
-			if !t.done(r) {
+			if !t.done(r, w.d.Now()) {
 				next = &t
 				break
 			}
@@ -198,8 +204,12 @@ func (w *work) effect(ctx context.Context, t todo) error {
 	begun := d.Now()
 	ref, err := t.do(ctx, w, w.record())
 	d.observe(Observation{Kind: "effect", Record: w.record(), Key: t.key, Elapsed: d.Now().Sub(begun), Err: err})
+	if t.key == "notify" && err != nil && ctx.Err() == nil {
+		d.Log.WarnContext(ctx, "people could not be told; it is tried again later", "case", w.last.Fingerprint, "error", d.clean(err.Error()))
+		return nil
+	}
 	given := ""
-	if t.optional && (errors.Is(err, ErrForbidden) || errors.Is(err, ErrHumanCommits) || t.key == "notify" && err != nil && ctx.Err() == nil) {
+	if t.optional && (errors.Is(err, ErrForbidden) || errors.Is(err, ErrHumanCommits)) {
 		// Nothing is worth holding the case for which is only said about it.
 		d.Log.WarnContext(ctx, "an effect was given up", "case", w.last.Fingerprint, "effect", t.key, "error", d.clean(err.Error()))
 		given, err = d.clean(err.Error()), nil

@@ -75,7 +75,10 @@ func (d *Desk) recordOf(ctx context.Context, e ForgeEvent) (*Record, error) {
 
 // seen says whether the event is about the record's pull request, which it may bring to notice first.
 func (r *Record) seen(e ForgeEvent) bool {
-	if r.Pull == nil && r.Summary != nil {
+	if e.Branch != "" && r.Summary != nil && r.Summary.Branch != e.Branch {
+		return false // of an earlier round
+	}
+	if r.Pull == nil && r.Summary != nil && e.Number != 0 {
 		r.Pull = &Pull{Number: e.Number, Branch: r.Summary.Branch, Head: e.Head, Base: r.Summary.Base, State: "open"}
 	}
 	return r.Pull != nil && (e.Number == 0 || r.Pull.Number == e.Number)

@@ -373,6 +373,10 @@ func TestWithoutAForge(t *testing.T) {
 	if body, err := docket.CaseFile(p.ctx, p.view, r, "patch.diff"); err != nil || len(body) == 0 {
 		t.Errorf("the patch is not kept: %v", err)
 	}
+	p.Forge = w.forge.As(p.p)
+	p.sweep()
+	p.settle()
+	w.stage(0, "proposed")
 }
 
 // TestCameBack: the alert fires again after its fix was merged. A person decides, and the next fix is another pull

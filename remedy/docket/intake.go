@@ -135,10 +135,10 @@ func (d *Desk) fold(ctx context.Context, a Alert, in incident.Incident) error {
 		if kind != "" {
 			d.observe(Observation{Kind: kind, Record: r})
 		}
-		if r.Stage == Queued || d.pending(r) {
-			return d.nudgeOnce(ctx, r)
+		if r.Stage == Running || r.Stage == Writing || !d.pending(r) {
+			return nil // whoever works on it sees in the end what is new
 		}
-		return nil
+		return d.nudgeOnce(ctx, r)
 	}
 }
 

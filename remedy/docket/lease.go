@@ -129,7 +129,7 @@ func (w *work) do(ctx context.Context, t Task) error {
 		defer close(beating)
 		w.beat(working, stop)
 	}()
-	err := w.advance(working)
+	err := guarded(func() error { return w.advance(working) })
 	if errors.Is(context.Cause(working), errLost) {
 		err = errLost
 	}

@@ -274,4 +274,62 @@ func TestChatThatIsDown(t *testing.T) {
 	if letters, _ := p.view.DeadLetters(p.ctx); len(letters) != 0 {
 		t.Errorf("dead letters %+v", letters)
 	}
+	w.notifier.Fail = nil
+	p.sweep()
+	p.settle()
+	if len(w.notifier.Told) != 0 {
+		t.Error("it was tried again at once")
+	}
+	w.clock.Advance(6 * time.Minute)
+	p.sweep()
+	p.settle()
+	if len(w.notifier.Told) != 1 {
+		t.Errorf("when the chat is back, people are told %q", w.notifier.Told)
+	}
+}
+
+// TestQuestionDuringALongRun is answered before its end.
+func TestQuestionDuringALongRun(t *testing.T) {
+	w, p := proposed(t, nil)
+	q := w.process()
+	answered := false
+	w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) {
+		q.say(5, "alice", "explain")
+		w.clock.Advance(time.Minute)
+		o.BeforeLocated = func() { answered = w.count("comment 1 comment:command:5") == 1 }
+	}
+	p.mustAct("retry", 0)
+	p.settle()
+	w.stage(0, "proposed")
+	if !answered {
+		t.Error("the answer waited for the end of the run")
+	}
+	w.once()
+}
+
+// TestStormDuringALongRun asks for no work that is being done.
+func TestStormDuringALongRun(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.process(), w.process()
+	w.runner.Plan = func(docket.RunRequest, *dockettest.Outcome) {
+		w.runner.Plan = nil
+		for range 100 {
+			q.alert(w.firing(0))
+		}
+		q.drain()
+		n := 0
+		for _, s := range q.p.Steps() {
+			if s == "publish case" {
+				n++
+			}
+		}
+		if n > 1 {
+			t.Errorf("%d tasks for one case that is being worked on", n)
+		}
+	}
+	p.alert(w.firing(0))
+	p.settle()
+	if r := w.stage(0, "proposed"); r.Alerts != 101 {
+		t.Errorf("%d alerts", r.Alerts)
+	}
 }

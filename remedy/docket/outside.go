@@ -98,20 +98,22 @@ func putPull(ctx context.Context, w *work, r *Record) (string, error) {
 	kind := ""
 	err = w.update(ctx, func(r *Record) error {
 		kind = ""
-		if p.State != "open" {
-			// It was closed while the branch was being written: still a no.
-			kind = "refused"
-			r.Pull = p
-			r.to(Refused, d.Now(), "pull request %d is %s", p.Number, p.State)
-			return nil
-		}
 		r.Pull = p
-		r.Pull.Base = r.Summary.Base
+		switch p.State {
+		case "merged":
+			kind = "merged"
+			r.to(Merged, d.Now(), "pull request %d was merged", p.Number)
+		case "closed": // while the branch was being written: still a no
+			kind = "refused"
+			r.to(Refused, d.Now(), "pull request %d was closed without a merge", p.Number)
+		default:
+			r.Pull.Base = r.Summary.Base
+		}
 		return nil
 	})
 	if err == nil && kind != "" {
 		d.observe(Observation{Kind: kind, Record: w.record()})
-		return p.URL, errors.Join(d.settleLedger(ctx, w.record(), false))
+		return p.URL, d.settleLedger(ctx, w.record(), false)
 	}
 	return p.URL, err
 }

@@ -32,7 +32,7 @@ func (d *Desk) Sweep(ctx context.Context) error {
 			d.Log.WarnContext(ctx, "a stored case is damaged", "case", r.Fingerprint, "error", r.Failure)
 			continue
 		}
-		if err := d.sweepRecord(ctx, r, reconcile); err != nil {
+		if err := guarded(func() error { return d.sweepRecord(ctx, r, reconcile) }); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("case %s: %w", r.Fingerprint, err))
 		}
 	}
@@ -56,6 +56,8 @@ func (d *Desk) sweepRecord(ctx context.Context, r *Record, reconcile bool) error
 		return d.eraseFiles(ctx, r)
 	case r.Stage == Held && r.Hold != nil && (r.Hold.Code == "limit" || r.Hold.Code == "overlap"):
 		return d.releaseIfFree(ctx, r)
+	case r.Stage == Held && r.Hold != nil && r.Hold.Code == "no_forge" && d.forge(r.Repository) != nil:
+		return d.release(ctx, r, "there is access to a forge now")
 	}
 	free := r.Lease == nil || !now.Before(r.Lease.Until)
 	if free && now.Sub(r.Updated) >= set.Lease && d.pending(r) {
@@ -108,11 +110,16 @@ func (d *Desk) releaseIfFree(ctx context.Context, r *Record) error {
 	if l.wait(r, res.Rules, res.Rules.Bypass, d.Now()) != nil {
 		return nil
 	}
-	_, err = d.change(ctx, r.Fingerprint, func(now *Record) error {
+	return d.release(ctx, r, "there is room now")
+}
+
+// release lets a held record go on, unless it is held for another reason by now.
+func (d *Desk) release(ctx context.Context, r *Record, why string) error {
+	_, err := d.change(ctx, r.Fingerprint, func(now *Record) error {
 		if now.Stage != Held || now.Hold == nil || now.Hold.Code != r.Hold.Code {
 			return errUnchanged
 		}
-		now.to(Writing, d.Now(), "there is room now")
+		now.to(Writing, d.Now(), "%s", why)
 		return nil
 	})
 	return err
