@@ -64,8 +64,8 @@ func firstObject(text string) (doc []byte, rest string, err error) {
 		switch decodeErr := d.Decode(&raw); {
 		case decodeErr == nil:
 			return raw, text[d.InputOffset():], nil
-		case errors.Is(decodeErr, io.ErrUnexpectedEOF) && tries == 0:
-			err = errCutOff
+		case errors.Is(decodeErr, io.ErrUnexpectedEOF):
+			return nil, "", errCutOff // an object inside of it is not the answer
 		}
 		text = text[1:]
 	}
