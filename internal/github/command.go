@@ -23,9 +23,9 @@ type Command struct {
 // 5.1). Only the first counts. A word that is no command gives ok and an empty name, so that its author
 // can be told.
 func ParseCommand(text string) (c Command, ok bool) {
-	fence := ""     // the fence that ends the code block we are in
-	until := ""     // the tag that ends an HTML comment, code or quote we are in
-	quote := false  // within a quote, whose last paragraph goes on until a blank line
+	fence := ""    // the fence that ends the code block we are in
+	until := ""    // the tag that ends an HTML comment, code or quote we are in
+	quote := false // within a quote, whose last paragraph goes on until a blank line
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r", "\n"), "\n") {
 		trimmed := strings.TrimLeft(line, " ")
 		indented := len(line)-len(trimmed) > 3

@@ -8,6 +8,7 @@ import (
 	"crypto/sha1"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
@@ -259,4 +260,21 @@ func (w *world) once(phase githubtest.Phase, method, suffix string, do func()) {
 
 func keyPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(appKey())})
+}
+
+// blobOf is the hash of the blob that a request makes.
+func blobOf(r *http.Request) string {
+	var body struct{ Content []byte }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return err.Error()
+	}
+	return hash("blob", body.Content)
+}
+
+func signatureOf(r *http.Request) string {
+	var body struct{ Signature string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return err.Error()
+	}
+	return body.Signature
 }

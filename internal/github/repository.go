@@ -2,11 +2,13 @@ package github
 
 import (
 	"context"
-	"net/http"
+	"errors"
 	"slices"
 	"strings"
 
 	gh "github.com/google/go-github/v66/github"
+
+	"github.com/remediator/remediator/remedy/docket"
 )
 
 // Repository is what is known of a repository.
@@ -28,9 +30,6 @@ func (c *Client) Repository(ctx context.Context, repo string) (*Repository, erro
 			return err
 		}
 		r, _, err := t.Repositories.Get(ctx, t.owner, t.name)
-		if statusOf(err) == http.StatusNotFound {
-			return explain(err, "looking up "+repo, "metadata: read")
-		}
 		if err != nil {
 			return explain(err, "looking up "+repo, "metadata: read")
 		}
@@ -85,6 +84,10 @@ func (c *Client) listInstallation(ctx context.Context, id int64, all *[]Reposito
 	if err != nil {
 		return err
 	}
+	return c.listInstalled(ctx, client, id, all)
+}
+
+func (c *Client) listInstalled(ctx context.Context, client *gh.Client, id int64, all *[]Repository) error {
 	options := &gh.ListOptions{PerPage: 100}
 	for range maxPages {
 		list, res, err := client.Apps.ListRepos(ctx, options)
@@ -93,9 +96,11 @@ func (c *Client) listInstallation(ctx context.Context, id int64, all *[]Reposito
 		}
 		for _, r := range list.Repositories {
 			*all = append(*all, *known(r))
-			c.mu.Lock()
-			c.installations[strings.ToLower(r.GetFullName())] = id
-			c.mu.Unlock()
+			if id != 0 {
+				c.mu.Lock()
+				c.installations[strings.ToLower(r.GetFullName())] = id
+				c.mu.Unlock()
+			}
 		}
 		if res.NextPage == 0 {
 			return nil
@@ -105,7 +110,11 @@ func (c *Client) listInstallation(ctx context.Context, id int64, all *[]Reposito
 	return nil
 }
 
+// listToken asks as an installation, which a workflow's token is, and then as a person.
 func (c *Client) listToken(ctx context.Context, all *[]Repository) error {
+	if err := c.listInstalled(ctx, c.clients[0], 0, all); !errors.Is(err, docket.ErrForbidden) {
+		return err
+	}
 	options := &gh.RepositoryListByAuthenticatedUserOptions{ListOptions: gh.ListOptions{PerPage: 100}}
 	for range maxPages {
 		list, res, err := c.clients[0].Repositories.ListByAuthenticatedUser(ctx, options)
