@@ -64,7 +64,7 @@ func TestPromptsKeepToTheirBudget(t *testing.T) {
 
 func TestWorthIsKeptFirst(t *testing.T) {
 	sections := []section{{name: "first", text: strings.Repeat("a\n", 20)}, {name: "last", text: strings.Repeat("b\n", 2000)}}
-	base := overhead + count4(nil, system) + 40
+	base := overhead + count4(context.Background(), system) + 40
 	p, err := compose(context.Background(), count4, "Do it.", sections, base+100)
 	if err != nil || !strings.Contains(p.user, strings.TrimSpace(sections[0].text)) || len(p.left) != 1 || !strings.Contains(p.left[0], "of last") && p.left[0] != "last" {
 		t.Errorf("%v %v", p.left, err)
