@@ -118,6 +118,7 @@ func queueOptions(conf config.Server, log *slog.Logger) queue.Options {
 	}
 	if o.URL == "" {
 		o.DataDir = filepath.Join(conf.DataDir, "state")
+		o.AckWait = 3 * time.Second // no network lies between
 	} else {
 		o.Replicas = conf.NATS.Replicas
 	}
@@ -304,9 +305,10 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 		Redact:  replay.NewRedactor(&secrets.Finder{}).Text,
 		Now:     time.Now,
 		Owner:   host + "-" + hex.EncodeToString(owner),
+		Alone:   conf.NATS.URL == "", // the embedded state lets one process in at a time
 		Log:     s.log,
 		PageURL: func(fingerprint string) string { return s.conf.Load().URL + "/cases/" + fingerprint },
-		Settings: docket.Settings{BreakerCases: conf.Breaker.Cases, BreakerWithin: time.Duration(conf.Breaker.Within),
+		Settings: docket.Settings{Lease: 30 * time.Second, BreakerCases: conf.Breaker.Cases, BreakerWithin: time.Duration(conf.Breaker.Within),
 			KeepCases: time.Duration(conf.Retention.Cases), KeepFiles: time.Duration(conf.Retention.Files)},
 		Observe: s.meter.Docket,
 	}

@@ -55,7 +55,7 @@ func (k *killer) request(phase githubtest.Phase, r *http.Request) {
 // every comment once, and nothing lost.
 func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
 	s := newServed(t, "none-deref", "approvals: [unknown]\n", "")
-	k := &killer{s: s, seen: map[string]int{}, most: 2}
+	k := &killer{s: s, seen: map[string]int{}, most: 1}
 	s.github.OnRequest(k.request)
 	s.start()
 	s.send("none-deref")

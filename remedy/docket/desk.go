@@ -31,6 +31,8 @@ type Desk struct {
 	Now    func() time.Time
 	// Owner names this process and no other, not even this one after a restart.
 	Owner string
+	// Alone says that no other process shares the state, so that a lease of another owner is that of a dead one.
+	Alone bool
 	Log   *slog.Logger
 	// PageURL is where people read about a case.
 	PageURL  func(fingerprint string) string

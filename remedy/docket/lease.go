@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -79,7 +80,8 @@ func (d *Desk) take(ctx context.Context, fingerprint string) (*work, error) {
 	taken := false
 	r, err := d.update(ctx, fingerprint, func(r *Record) error {
 		other, taken = nil, false
-		if r.Lease != nil && now.Before(r.Lease.Until) {
+		dead := d.Alone && r.Lease != nil && !strings.HasPrefix(r.Lease.Owner, d.Owner+"/")
+		if r.Lease != nil && now.Before(r.Lease.Until) && !dead {
 			other = r.Lease
 			return errUnchanged
 		}
