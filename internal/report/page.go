@@ -23,7 +23,8 @@ type Pages struct{ page *template.Template }
 func NewPages() (Pages, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"percent": percent, "seconds": seconds, "span": span, "short": short, "plain": plain,
-		"place": place, "what": what, "symptom": symptom, "replayName": replayName,
+		"authorship": authorship,
+		"place":      place, "what": what, "symptom": symptom, "replayName": replayName,
 		"rung":    func(o remedy.Option) string { return rungNames[o.Rung] },
 		"outcome": func(o remedy.Option) string { return outcomeMarks[o.Outcome] },
 		"join":    strings.Join,

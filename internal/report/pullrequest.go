@@ -135,6 +135,9 @@ func whatChanges(w *bytes.Buffer, c *remedy.Case) {
 	for _, s := range p.Summary {
 		fmt.Fprintf(w, "- %s\n", prose(s))
 	}
+	if p.Author != nil {
+		fmt.Fprintf(w, "- %s\n", prose(authorship(p.Author)))
+	}
 	if p.Flag != nil {
 		fmt.Fprintf(w, "- Guarded by the flag %s (%s), off by default: merged as it is, nothing changes until somebody turns it on.\n", code(p.Flag.Name), prose(p.Flag.Provider))
 	}
