@@ -192,15 +192,15 @@ func place(s remedy.Suspect) string {
 }
 
 func suspectName(s remedy.Suspect) string {
-	name := strings.TrimSpace(s.Service + " " + s.Operation)
+	who := name(s.Service + " " + s.Operation)
 	if s.Peer != "" && s.Peer != s.Service {
-		name += " → " + s.Peer
+		who += " → " + name(s.Peer)
 	}
-	return plain(name)
+	return who
 }
 
 func symptomText(s localize.Symptom) string {
-	where := or(plain(s.Service+" "+s.Operation), "the service")
+	where := or(name(s.Service+" "+s.Operation), "the service")
 	switch s.Kind {
 	case localize.SymptomErrors:
 		return fmt.Sprintf("%s: %s of requests failed, %s in the healthy window.", where, percent(s.Errors.Incident), percent(s.Errors.Baseline))

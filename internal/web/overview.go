@@ -17,6 +17,12 @@ type group struct {
 	All       string // URL of the whole group
 }
 
+// count leads to a group.
+type count struct {
+	Title, URL string
+	N          int
+}
+
 type overviewView struct {
 	frame
 	Headline string
@@ -24,6 +30,7 @@ type overviewView struct {
 	Breaker  Breaker
 	Letters  []docket.DeadLetter
 	Groups   []group
+	Counts   []count
 	Empty    bool // there is no case at all
 
 	// Of a filtered or further page.
@@ -37,12 +44,8 @@ type overviewView struct {
 	Unreadable []string // what could not be shown, and why
 }
 
-// The longest a group of the overview gets; the rest is a link away.
-const (
-	groupSize    = 20
-	waitingSize  = 100
-	shownLetters = 20
-)
+// groupSize is how long a group of the overview gets; the rest is a link away.
+const groupSize = 20
 
 func (h *Handler) overview(w http.ResponseWriter, r *http.Request, who caller) error {
 	q := r.URL.Query()
@@ -86,6 +89,9 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request, who caller) e
 		v.Groups = []group{{ID: "found", Title: "Cases", Cases: page}}
 	} else {
 		v.Groups = groups(all)
+		for _, g := range v.Groups {
+			v.Counts = append(v.Counts, count{g.Title, "#g-" + g.ID, len(g.Cases) + g.More})
+		}
 	}
 	v.frame = h.frame(w, r, who, v.Headline)
 	v.Live = apiPrefix + "/events"
@@ -127,10 +133,10 @@ func groups(all []*docket.Record) []group {
 		{ID: "ended", Title: "Ended", All: stageQuery(docket.Merged, docket.Refused, docket.Declined, docket.Joined)},
 	}
 	for _, rec := range all {
-		at, size := 4, groupSize
+		at := 4
 		switch {
 		case waits(rec):
-			at, size = 0, waitingSize
+			at = 0
 		case rec.Stage == docket.Proposed:
 			at = 2
 		case rec.Stage == docket.Failed:
@@ -138,7 +144,7 @@ func groups(all []*docket.Record) []group {
 		case !rec.Stage.Ended():
 			at = 1
 		}
-		if len(out[at].Cases) < size {
+		if len(out[at].Cases) < groupSize {
 			out[at].Cases = append(out[at].Cases, rec)
 		} else {
 			out[at].More++

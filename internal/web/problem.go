@@ -40,7 +40,7 @@ func (h *Handler) asProblem(r *http.Request, err error) *Problem {
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, docket.ErrNotFound):
-		return problem(http.StatusNotFound, "there is no such case; list those there are at /api/v1/cases")
+		return problem(http.StatusNotFound, "there is no such case; it may have been erased when its time was over")
 	case errors.Is(err, docket.ErrAction):
 		return problem(http.StatusNotFound, "%s", plain(err.Error()))
 	case errors.Is(err, docket.ErrStage), errors.Is(err, docket.ErrDecided):

@@ -15,6 +15,9 @@ func plain(s string) string {
 	return strings.Join(strings.Fields(clip(strings.Map(visible, s), 600)), " ")
 }
 
+// name is plain for what is the name of something, so that no name fills a page.
+func name(s string) string { return clip(plain(s), 80) }
+
 // block is plain for text of several lines.
 func block(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -57,19 +60,19 @@ func serviceOf(r *docket.Record) string {
 	return r.Incident.Service
 }
 
+// maxTitle is longer than any title that says something.
+const maxTitle = 160
+
 // titleOf names a case before and after it was worked out.
 func titleOf(r *docket.Record) string {
 	if r.Summary != nil && r.Summary.Title != "" {
-		return plain(r.Summary.Title)
+		return clip(plain(r.Summary.Title), maxTitle)
 	}
-	name := plain(r.Incident.Name)
-	if name == "" {
-		name = "Alert without a name"
+	title := or(name(r.Incident.Name), "Alert without a name")
+	if service := name(r.Incident.Service); service != "" {
+		title += " in " + service
 	}
-	if service := plain(r.Incident.Service); service != "" {
-		name += " in " + service
-	}
-	return name
+	return title
 }
 
 // waits says whether a person has to do something; a hold that ends by itself needs nobody.
