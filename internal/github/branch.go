@@ -29,10 +29,6 @@ func (t *target) head(ctx context.Context, ref string) (string, error) {
 
 // Tip implements [docket.Forge]. An empty branch means the repository's default.
 func (c *Client) Tip(ctx context.Context, repo, branch string) (string, error) {
-	t, err := c.target(ctx, repo)
-	if err != nil {
-		return "", err
-	}
 	if branch == "" {
 		r, err := c.Repository(ctx, repo)
 		if err != nil {
@@ -43,11 +39,19 @@ func (c *Client) Tip(ctx context.Context, repo, branch string) (string, error) {
 	if err := checkRef(branch); err != nil {
 		return "", err
 	}
-	sha, err := t.head(ctx, "refs/heads/"+branch)
-	if err == nil && sha == "" {
+	tip := ""
+	err := c.settle(ctx, func(ctx context.Context) error {
+		t, err := c.target(ctx, repo)
+		if err != nil {
+			return err
+		}
+		tip, err = t.head(ctx, "refs/heads/"+branch)
+		return err
+	})
+	if err == nil && tip == "" {
 		return "", fmt.Errorf("github: %s has no branch %s, or is empty; name the target branch in the configuration", repo, branch)
 	}
-	return sha, err
+	return tip, err
 }
 
 // EnsureBranch implements [docket.Forge].

@@ -97,7 +97,8 @@ func (c *Client) marked(ctx context.Context, t *target, number int, marker strin
 	return found, nil
 }
 
-// React implements [docket.Forge]. GitHub keeps one reaction of a kind per person, so repeating is harmless.
+// React implements [docket.Forge]. GitHub keeps one reaction of a kind per person, so repeating is harmless. A reaction
+// is a courtesy: where only write access to issues, which the App does not ask for, would allow it, there is none.
 func (c *Client) React(ctx context.Context, repo string, comment int64, content string) error {
 	switch content {
 	case "eyes", "+1", "confused":
@@ -113,6 +114,10 @@ func (c *Client) React(ctx context.Context, repo string, comment int64, content 
 			return err
 		}
 		_, _, err = t.Reactions.CreateIssueCommentReaction(ctx, t.owner, t.name, comment, content)
+		if statusOf(err) == http.StatusForbidden {
+			c.options.Log.Debug("no reaction to a comment", "repository", repo, "because", words(err))
+			return nil
+		}
 		if statusOf(err) == http.StatusNotFound {
 			return fmt.Errorf("%w: the comment is gone", docket.ErrNotFound)
 		}

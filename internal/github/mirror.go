@@ -3,14 +3,12 @@ package github
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/bradleyfalzon/ghinstallation/v2"
 	gh "github.com/google/go-github/v66/github"
 )
 
@@ -119,10 +117,6 @@ func (c *Client) readToken(ctx context.Context, repo string) (string, error) {
 		c.mu.Unlock()
 	}
 	token, err := t.Token(ctx)
-	var refused *ghinstallation.HTTPError
-	if errors.As(err, &refused) && refused.RootCause == nil {
-		c.Forget()
-	}
 	return token, explain(err, "getting a token to read "+repo, "contents: read")
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bradleyfalzon/ghinstallation/v2"
 	gh "github.com/google/go-github/v66/github"
 
 	"github.com/remediator/remediator/remedy"
@@ -17,7 +18,7 @@ import (
 // looks bounds how often a step is looked at again before it is given up; the queue brings it back later.
 const looks = 8
 
-// again is returned by a step that found the world changed under it.
+// errLookAgain is returned by a step that found the world changed under it.
 var errLookAgain = errors.New("it changed meanwhile")
 
 // settle runs a step that looks before it writes, and runs it again when a failure passes or
@@ -38,6 +39,9 @@ func (c *Client) settle(ctx context.Context, step func(context.Context) error) e
 		case errors.Is(err, errLookAgain):
 			p = &passing{what: "a step", why: err.Error()}
 			delay = c.backoff(1)
+		case attempt == 1 && c.stale(err):
+			c.Forget()
+			p = &passing{what: "the installation", why: "its token is not accepted"}
 		default:
 			return err
 		}
@@ -49,6 +53,26 @@ func (c *Client) settle(ctx context.Context, step func(context.Context) error) e
 			return err
 		}
 	}
+}
+
+// refusal is an answer of GitHub that means no, with the next step for a person.
+type refusal struct {
+	text   string
+	status int
+}
+
+func (e *refusal) Error() string { return docket.ErrForbidden.Error() + ": " + e.text }
+func (e *refusal) Unwrap() error { return docket.ErrForbidden }
+
+// stale says whether an error may come from an installation that is not the one remembered: it was
+// removed and made anew, or its token was revoked.
+func (c *Client) stale(err error) bool {
+	if c.app == nil {
+		return false
+	}
+	var token *ghinstallation.HTTPError
+	var no *refusal
+	return errors.As(err, &token) || errors.As(err, &no) && no.status == http.StatusUnauthorized
 }
 
 // statusOf is the HTTP status that GitHub refused with, 0 for other errors.
@@ -103,6 +127,11 @@ func explain(err error, doing, permission string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	var token *ghinstallation.HTTPError
+	if errors.As(err, &token) && token.Response != nil {
+		return fmt.Errorf("github: %s: GitHub gives no token for the installation (%d): it was removed or suspended, or lacks a permission that is asked for: %w",
+			doing, token.Response.StatusCode, err)
+	}
 	var e *gh.ErrorResponse
 	if !errors.As(err, &e) || e.Response == nil {
 		return fmt.Errorf("github: %s: %w", doing, err)
@@ -112,7 +141,7 @@ func explain(err error, doing, permission string) error {
 	}
 	said := words(err)
 	refused := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %s: %s (GitHub: %d %s)", docket.ErrForbidden, doing, fmt.Sprintf(format, args...), e.Response.StatusCode, said)
+		return &refusal{fmt.Sprintf("%s: %s (GitHub: %d %s)", doing, fmt.Sprintf(format, args...), e.Response.StatusCode, said), e.Response.StatusCode}
 	}
 	switch e.Response.StatusCode {
 	case http.StatusUnauthorized:
@@ -121,6 +150,8 @@ func explain(err error, doing, permission string) error {
 		switch {
 		case says(err, "archived"):
 			return refused("the repository is archived and takes no changes; unarchive it or take it out of the configuration")
+		case says(err, "locked"):
+			return refused("the conversation is locked; unlock it, or go on at the case's page")
 		case says(err, "disabled", "blocked"):
 			return refused("the repository is disabled")
 		case says(err, "protected branch", "rule violation", "protected ref"):
