@@ -38,6 +38,10 @@ func (w *work) advance(ctx context.Context) error {
 	return w.settle(ctx)
 }
 
+// maxDeaths is how many processes may die over one case before it is taken for what kills them. A rolling update, a node
+// that runs out of memory over something else, and an operator in a hurry stay well below.
+const maxDeaths = 20
+
 // attempt has the case worked out once.
 func (w *work) attempt(ctx context.Context) error {
 	d := w.d
@@ -45,10 +49,16 @@ func (w *work) attempt(ctx context.Context) error {
 	gone := false
 	err := w.update(ctx, func(r *Record) error {
 		now := d.Now()
-		if gone = r.Attempt >= most; gone {
-			// The process died each time, since a failure that it lived through was noted as one.
-			r.Failure = fmt.Sprintf("%d runs ended without a result; the service may have been killed by them", r.Attempt)
-			r.to(Failed, now, "given up after %d attempts; see the service's log, then ask for a retry", r.Attempt)
+		if r.Stage == Running {
+			// The process died, since a failure that it lived through would have been noted as one. That is
+			// seldom the case's fault; only one that dies again and again may be what kills the service.
+			r.Deaths++
+			r.Attempt = max(r.Attempt-1, 0)
+		}
+		if gone = r.Attempt >= most || r.Deaths >= maxDeaths; gone {
+			r.Failure = fmt.Sprintf("%d runs ended without a result; the service may have been killed by them", r.Attempt+r.Deaths)
+			r.Deaths = 0
+			r.to(Failed, now, "given up after %d attempts; see the service's log, then ask for a retry", r.Runs)
 			return nil
 		}
 		r.Stage, r.Progress = Running, string(remedy.Received)

@@ -27,7 +27,6 @@ type world struct {
 	runner   *dockettest.Runner
 	notifier *dockettest.Notifier
 	settings docket.Settings
-	seen     []string // kinds of observations
 	desks    int
 }
 
@@ -37,7 +36,7 @@ func newWorld(t testing.TB) *world {
 		runner: &dockettest.Runner{Dir: t.TempDir}, notifier: &dockettest.Notifier{}}
 }
 
-// person is one process with its desk.
+// process is one process with its desk.
 type process struct {
 	*docket.Desk
 	w    *world
