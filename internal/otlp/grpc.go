@@ -128,14 +128,23 @@ func (r *Receiver) message(stream grpc.ServerStream) ([]byte, error) {
 		body []byte
 		err  error
 	}
+	slow := time.NewTimer(r.o.ReadTimeout)
+	defer slow.Stop()
+	// How large a message is shows when it is here, so it is bounded how many arrive at a time.
+	select {
+	case r.reads <- struct{}{}:
+		defer func() { <-r.reads }()
+	case <-slow.C:
+		return nil, busy()
+	case <-stream.Context().Done():
+		return nil, stream.Context().Err()
+	}
 	came := make(chan message, 1)
 	go func() {
 		var m message
 		m.err = stream.RecvMsg(&m.body)
 		came <- m
 	}()
-	slow := time.NewTimer(r.o.ReadTimeout)
-	defer slow.Stop()
 	select {
 	case m := <-came:
 		switch status.Code(m.err) {

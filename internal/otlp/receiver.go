@@ -69,6 +69,7 @@ type Receiver struct {
 	batch   map[telemetry.Signal]*batcher
 	budget  *budget
 	decodes chan struct{} // a place for each export that is being decoded
+	reads   chan struct{} // a place for each gRPC message that is arriving
 	bodies  decompressors
 }
 
@@ -86,6 +87,7 @@ func NewReceiver(log Log, o Options) (*Receiver, error) {
 		o: o, batch: map[telemetry.Signal]*batcher{},
 		budget:  &budget{maxRequests: int64(o.MaxRequests), maxBytes: o.MaxInFlight},
 		decodes: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		reads:   make(chan struct{}, 4*max(o.MaxInFlight/o.MaxRequest, 1)),
 	}
 	for _, s := range []telemetry.Signal{telemetry.Traces, telemetry.Logs, telemetry.Metrics} {
 		r.batch[s] = newBatcher(s, log, pack, &o)

@@ -14,7 +14,7 @@ import (
 const (
 	ReasonUnauthorized = "unauthorized"
 	ReasonMalformed    = "malformed"
-	ReasonTooDeep      = "too_deep"
+	ReasonTooDeep      = "too_deep" // nested too deeply, or too many empty items
 	ReasonTooLarge     = "too_large"
 	ReasonTooSlow      = "too_slow"
 	ReasonUnsupported  = "unsupported"

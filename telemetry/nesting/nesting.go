@@ -1,6 +1,7 @@
 // Package nesting tells whether an OTLP export, as bytes that nobody has decoded yet, is nested too
-// deeply to be decoded. The decoders recurse without a bound of their own, and a stack that overflows
-// ends the whole process: no recover catches it.
+// deeply or holds too many empty messages to be decoded. The decoders recurse without a bound of their own, and a
+// stack that overflows ends the whole process: no recover catches it. They also make some 250 bytes of an empty span that
+// took two to send.
 //
 // It must not decode: whatever is malformed in another way is left to the decoder, which reports
 // it. What the decoder would walk into, this package has to walk into too; where the two could read
@@ -16,9 +17,21 @@ const Depth = 100
 // ErrTooDeep is the answer to an export beyond Depth.
 var ErrTooDeep = errors.New("the export is nested too deeply; send flat attributes")
 
+// ErrTooMany is the answer to an export that is mostly empty messages.
+var ErrTooMany = errors.New("the export holds too many empty items; send items with content")
+
+// Some empty messages are in every export, and a record of a few bytes is one; what holds more than free of them has to have so
+// many bytes for each: a third of what the smallest real span, record or point takes.
+const (
+	free       = 10_000
+	protoBytes = 12 // for each message of the outer three levels: resources, scopes, items
+	jsonBytes  = 8  // for each object
+)
+
 // JSON returns ErrTooDeep when brackets outside strings nest deeper than twice the bound: JSON needs a
-// bracket for each message and one for each list.
+// bracket for each message and one for each list. It returns ErrTooMany when there are too many objects.
 func JSON(data []byte) error {
+	objects := 0
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -31,9 +44,15 @@ func JSON(data []byte) error {
 			if depth++; depth > 2*Depth {
 				return ErrTooDeep
 			}
+			if c == '{' {
+				objects++
+			}
 		case c == '}' || c == ']':
 			depth--
 		}
+	}
+	if objects > free+len(data)/jsonBytes {
+		return ErrTooMany
 	}
 	return nil
 }
@@ -43,13 +62,18 @@ func JSON(data []byte) error {
 // text keeps making sense for a hundred levels. Each byte is looked at about once, since a field's
 // content is passed over on the level above.
 func Proto(data []byte) error {
-	if deep(data, Depth) {
+	outer := 0
+	if deep(data, Depth, &outer) {
 		return ErrTooDeep
+	}
+	if outer > free+len(data)/protoBytes {
+		return ErrTooMany
 	}
 	return nil
 }
 
-func deep(data []byte, left int) bool {
+// deep counts the length-delimited fields of the outer three levels on its way.
+func deep(data []byte, left int, outer *int) bool {
 	if left == 0 {
 		return true
 	}
@@ -76,7 +100,10 @@ func deep(data []byte, left int) bool {
 			}
 			data = data[n:]
 			size = int(length) //nolint:gosec // at most len(data)
-			if deep(data[:size], left-1) {
+			if left > Depth-3 {
+				*outer++
+			}
+			if deep(data[:size], left-1, outer) {
 				return true
 			}
 		case 3, 4:

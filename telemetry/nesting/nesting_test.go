@@ -1,6 +1,7 @@
 package nesting
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -152,6 +153,34 @@ func TestWhatMakesNoSenseIsLeftToTheDecoder(t *testing.T) {
 		if err := Proto(data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestEmptyItemsAreFewOrHaveContent: four million spans of two bytes each would take a gigabyte.
+func TestEmptyItemsAreFewOrHaveContent(t *testing.T) {
+	wrap := func(field byte, content []byte) []byte {
+		return append(binary.AppendUvarint([]byte{field<<3 | 2}, uint64(len(content))), content...)
+	}
+	spans := func(n int, content ...byte) []byte {
+		return wrap(1, wrap(2, bytes.Repeat(wrap(2, content), n)))
+	}
+	for name, tt := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"a few empty spans": {spans(5_000), nil}, "a million empty spans": {spans(1_000_000), ErrTooMany},
+		"a million empty resources": {bytes.Repeat([]byte{0x0a, 0}, 1_000_000), ErrTooMany}, "a million empty scopes": {wrap(1, bytes.Repeat([]byte{0x12, 0}, 1_000_000)), ErrTooMany},
+		"many real records": {spans(100_000, append(bytes.Repeat([]byte{0x09, 1, 2, 3, 4, 5, 6, 7, 8}, 1), 0x2a, 3, 0x0a, 1, 'x')...), nil},
+	} {
+		if got := Proto(tt.data); !errors.Is(got, tt.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if err := JSON([]byte(`{"resourceSpans":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)); !errors.Is(err, ErrTooMany) {
+		t.Error(err)
+	}
+	if err := JSON([]byte(`[` + strings.Repeat(`{"intValue":"1"},`, 1_000_000) + `{}]`)); err != nil {
+		t.Error(err)
 	}
 }
 
