@@ -81,7 +81,8 @@ func (r *Record) hold(code string, now time.Time, format string, args ...any) {
 
 // again has the case worked out anew from the start.
 func (r *Record) again(now time.Time, format string, args ...any) {
-	r.Attempt, r.Admitted, r.Failure, r.Recheck = 0, "", "", nil
+	r.Attempt, r.Deaths, r.Failures = 0, 0, 0
+	r.Admitted, r.Failure, r.Recheck = "", "", nil
 	r.to(Queued, now, format, args...)
 }
 

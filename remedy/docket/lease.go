@@ -116,7 +116,7 @@ func (d *Desk) handleCase(ctx context.Context, t Task) error {
 		if err != nil || w == nil {
 			return err
 		}
-		if err := w.do(ctx, t); err != nil {
+		if err := w.do(ctx); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (d *Desk) handleCase(ctx context.Context, t Task) error {
 }
 
 // do works with the lease in hand and lets go of it in the end.
-func (w *work) do(ctx context.Context, t Task) error {
+func (w *work) do(ctx context.Context) error {
 	working, stop := context.WithCancelCause(ctx)
 	beating := make(chan struct{})
 	go func() {
@@ -144,7 +144,7 @@ func (w *work) do(ctx context.Context, t Task) error {
 		// The process stops. Another takes over at once if the lease can still be given back.
 		return errors.Join(ctx.Err(), w.release(context.WithoutCancel(ctx)))
 	case err != nil:
-		ended, failed := w.failed(ctx, t, err)
+		ended, failed := w.failed(ctx, err)
 		if ended && failed == nil {
 			return nil // the record says so itself, and a retry begins anew
 		}
@@ -172,7 +172,7 @@ func (w *work) release(ctx context.Context) error {
 }
 
 // failed notes why the work did not go on, and ends the record when it was tried often enough.
-func (w *work) failed(ctx context.Context, t Task, why error) (gone bool, err error) {
+func (w *work) failed(ctx context.Context, why error) (gone bool, err error) {
 	d := w.d
 	text := d.clean(why.Error())
 	var ended *Record
@@ -184,10 +184,12 @@ func (w *work) failed(ctx context.Context, t Task, why error) (gone bool, err er
 		now := d.Now()
 		r.Lease = nil
 		r.Failure = text
+		r.Failures++
 		r.note(now, "failure", text)
 		most := d.Settings.withDefaults().Attempts
-		if (r.Stage == Queued || r.Stage == Running || r.Stage == Writing) && (t.Attempt >= most || r.Attempt >= most) {
-			r.to(Failed, now, "given up after %d attempts; mend what the failure names, then ask for a retry", max(t.Attempt, r.Attempt))
+		if (r.Stage == Queued || r.Stage == Running || r.Stage == Writing) && r.Failures >= most {
+			// Deliveries of the task are not counted: a process that dies is not the case's fault.
+			r.to(Failed, now, "given up after %d attempts; mend what the failure names, then ask for a retry", r.Failures)
 			ended = r
 		} else if r.Stage == Running {
 			r.Stage, r.Progress = Queued, ""

@@ -189,7 +189,7 @@ func TestPoisonousCaseEndsItself(t *testing.T) {
 		w.mem.Tries = 100 // not the queue's patience is looked at
 		now = w.process()
 		now.alert(w.firing(0), w.firing(1))
-		for range 12 {
+		for range 24 {
 			now = w.process()
 			now.settle()
 			w.clock.Advance(10 * time.Minute)
@@ -199,9 +199,32 @@ func TestPoisonousCaseEndsItself(t *testing.T) {
 		}
 		r := w.stage(0, "failed")
 		w.stage(1, "proposed")
-		if n := w.runner.Runs(fp(0)); n != 5 || r.Failure == "" {
+		if n := w.runner.Runs(fp(0)); n != 20 || r.Failure == "" {
 			t.Errorf("%d runs, failure %q", n, r.Failure)
 		}
+	})
+	t.Run("deaths and then a failure", func(t *testing.T) {
+		w := newWorld(t)
+		var now *process
+		runs := 0
+		w.runner.Plan = func(q docket.RunRequest, o *dockettest.Outcome) {
+			if runs++; runs <= 8 {
+				now.p.Kill()
+				o.Err = errors.New("dead")
+			} else if runs == 9 {
+				o.Err = errors.New("502")
+			}
+		}
+		w.mem.Tries = 100
+		now = w.process()
+		now.alert(w.firing(0))
+		for range 10 {
+			now.settle()
+			w.clock.Advance(10 * time.Minute)
+			now = w.process()
+		}
+		now.settle()
+		w.stage(0, "proposed") // eight restarts of the service are not the case's fault
 	})
 }
 

@@ -57,6 +57,7 @@ type Record struct {
 
 	Attempt  int      `json:"attempt"`            // runs begun since a person or an event last asked for one
 	Deaths   int      `json:"deaths,omitempty"`   // processes that died while they worked on it
+	Failures int      `json:"failures,omitempty"` // in a row, which the process lived through
 	Runs     int      `json:"runs"`               // runs begun in all; names the files of each
 	Round    int      `json:"round,omitempty"`    // how often a person let it go on after its fix was merged; each has a branch of its own
 	Rebases  int      `json:"rebases,omitempty"`  // in a row, because the base moved before anything was written
