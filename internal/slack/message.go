@@ -75,7 +75,7 @@ func (c *Chat) message(r *docket.Record) (string, []slack.Block) {
 	if buttons := c.buttons(r); len(buttons) > 0 {
 		blocks = append(blocks, slack.NewActionBlock("actions", buttons...))
 	}
-	return escape(clip(label+" "+title, 200)), blocks
+	return escape(clip(oneLine(label+" "+title), 200)), blocks
 }
 
 func (c *Chat) buttons(r *docket.Record) []slack.BlockElement {
@@ -107,8 +107,10 @@ func waits(r *docket.Record) bool {
 }
 
 func titleOf(r *docket.Record) string {
-	if r.Summary != nil && r.Summary.Title != "" {
-		return oneLine(r.Summary.Title)
+	if r.Summary != nil {
+		if title := oneLine(r.Summary.Title); title != "" {
+			return title
+		}
 	}
 	title := oneLine(r.Incident.Name)
 	if title == "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/remedy/docket"
 )
 
@@ -132,7 +133,17 @@ func groups(all []*docket.Record) []group {
 		{ID: "failed", Title: "Failed", All: stageQuery(docket.Failed)},
 		{ID: "ended", Title: "Ended", All: stageQuery(docket.Merged, docket.Refused, docket.Declined, docket.Joined)},
 	}
+	// What is most urgent is decided on first; everything else stays newest first.
+	var waiting, rest []*docket.Record
 	for _, rec := range all {
+		if waits(rec) {
+			waiting = append(waiting, rec)
+		} else {
+			rest = append(rest, rec)
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b *docket.Record) int { return urgency(a) - urgency(b) })
+	for _, rec := range append(waiting, rest...) {
 		at := 4
 		switch {
 		case waits(rec):
@@ -151,6 +162,11 @@ func groups(all []*docket.Record) []group {
 		}
 	}
 	return slices.DeleteFunc(out, func(g group) bool { return len(g.Cases) == 0 })
+}
+
+// urgency orders severities, the most urgent first.
+func urgency(r *docket.Record) int {
+	return -slices.Index([]incident.Severity{incident.Unknown, incident.Minor, incident.Major, incident.Critical}, r.Incident.Severity)
 }
 
 func stageQuery(of ...docket.Stage) string {

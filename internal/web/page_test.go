@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/patch"
 	"github.com/remediator/remediator/remedy"
@@ -189,6 +190,25 @@ func TestOverviewPutsWhatWaitsFirst(t *testing.T) {
 	}
 	if r := b.get("/?stage=gone"); r.StatusCode != http.StatusBadRequest || !strings.Contains(r.body, "there is no stage") {
 		t.Errorf("%s", r.Status)
+	}
+}
+
+func TestMostUrgentIsDecidedOnFirst(t *testing.T) {
+	s := newSite(t, onLoopback)
+	for i, severity := range []incident.Severity{incident.Minor, incident.Critical, incident.Unknown, incident.Major} {
+		s.record(fp(fmt.Sprintf("%08x", i)), held("x"), func(r *docket.Record) {
+			r.Incident.Severity = severity
+			r.FirstAlert = r.FirstAlert.Add(time.Duration(i) * time.Minute)
+		})
+	}
+	page := s.browser().get("/").body
+	at := 0
+	for _, i := range []int{1, 3, 0, 2} {
+		next := strings.Index(page[at:], "/cases/"+fp(fmt.Sprintf("%08x", i)))
+		if next < 0 {
+			t.Fatalf("case %d is not where its severity belongs", i)
+		}
+		at += next
 	}
 }
 

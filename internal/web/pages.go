@@ -42,7 +42,7 @@ func (h *Handler) loadPages() error {
 		names[name] = "/assets/" + public
 	}
 	t, err := template.New("").Funcs(template.FuncMap{
-		"plain": plain, "name": name, "plural": plural, "block": block, "short": short, "percent": percent, "score": score, "stage": stageWord, "tone": tone,
+		"plain": plain, "brief": func(s string) string { return clip(s, 240) }, "name": name, "plural": plural, "block": block, "short": short, "percent": percent, "score": score, "stage": stageWord, "tone": tone,
 		"place": place, "suspect": suspectName, "symptom": symptomText, "rung": rungWord, "outcome": outcomeWord,
 		"asset":    func(name string) string { return names[name] },
 		"ago":      func(t time.Time) string { return ago(h.now(), t) },

@@ -65,8 +65,10 @@ const maxTitle = 160
 
 // titleOf names a case before and after it was worked out.
 func titleOf(r *docket.Record) string {
-	if r.Summary != nil && r.Summary.Title != "" {
-		return clip(plain(r.Summary.Title), maxTitle)
+	if r.Summary != nil {
+		if title := plain(r.Summary.Title); title != "" {
+			return clip(title, maxTitle)
+		}
 	}
 	title := or(name(r.Incident.Name), "Alert without a name")
 	if service := name(r.Incident.Service); service != "" {
