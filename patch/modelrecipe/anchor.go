@@ -60,7 +60,7 @@ func apply(src []byte, path string, within stretch, list []edit) ([]byte, error)
 		case strings.Contains(text[at+1:], e.Old):
 			return nil, fmt.Errorf("the old text of edit %d occurs more than once in %s; take more lines around it", n, path)
 		case at < within.from || at+len(e.Old) > within.to:
-			return nil, fmt.Errorf("edit %d is outside of the body of the function, which is all that may be changed", n)
+			return nil, fmt.Errorf("edit %d is outside of the body of the one function that may be changed", n)
 		}
 		all = append(all, placed{at, at + len(e.Old), e.New})
 	}

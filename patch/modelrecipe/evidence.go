@@ -130,3 +130,30 @@ func (g *goFunc) called() string {
 	}
 	return strings.Join(out, "\n\n")
 }
+
+// callers are the lines at which functions of the file begin that call the function by its name.
+func (g *goFunc) callers() []int {
+	var out []int
+	for _, d := range g.file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f == g.decl || f.Body == nil {
+			continue
+		}
+		calls := false
+		ast.Inspect(f.Body, func(x ast.Node) bool {
+			if c, ok := x.(*ast.CallExpr); ok {
+				switch n := c.Fun.(type) {
+				case *ast.Ident:
+					calls = calls || g.decl.Recv == nil && n.Name == g.decl.Name.Name
+				case *ast.SelectorExpr:
+					calls = calls || g.decl.Recv != nil && n.Sel.Name == g.decl.Name.Name
+				}
+			}
+			return true
+		})
+		if calls {
+			out = append(out, g.line(f.Pos()))
+		}
+	}
+	return out
+}

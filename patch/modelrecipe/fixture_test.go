@@ -165,6 +165,38 @@ func TestADraftIsTheOldFunctionBesideARevisedCopy(t *testing.T) {
 	}
 }
 
+// TestACallerMayChangeInPlaceOfWhatItCalls points the suspect at the function inside the loop.
+func TestACallerMayChangeInPlaceOfWhatItCalls(t *testing.T) {
+	in := shop()
+	in.Locations[0][0].Line = 37
+	m := &played{say: says(answerOf(goodEdit))}
+	p, err := draft(t, m, in, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(p.Diff, "chargeRevised") || !strings.Contains(m.asked[0].User, "Client.once or Client.Charge") || !strings.Contains(p.Option.Title, "Client.once") {
+		t.Errorf("%s\n%s", p.Option.Title, p.Diff)
+	}
+	two := answerOf(goodEdit, edit{Path: "pay/client.go", Old: "\treturn resp.Body.Close()\n", New: "\treturn nil\n"})
+	if _, err := draft(t, &played{say: says(two)}, in, Options{}); err == nil || !strings.Contains(err.Error(), "one function") {
+		t.Errorf("edits of two functions: %v", err)
+	}
+}
+
+func TestCodeThatDoesNotFitIsShownInPartOrNotAtAll(t *testing.T) {
+	in := shop()
+	in.Locations[0][0].Line = 37
+	m := &played{say: says(answerOf(edit{Path: "pay/client.go", Old: "\treturn resp.Body.Close()\n", New: "\t_ = amount\n\treturn resp.Body.Close()\n"})), context: 900}
+	p, err := draft(t, m, in, Options{})
+	if err != nil || strings.Contains(m.asked[0].User, "func (c *Client) Charge") || p.Author.Left == "" {
+		t.Errorf("%v, %+v", err, m.asked)
+	}
+	m.context, m.asked = 300, nil
+	if _, err := draft(t, m, in, Options{}); !errors.Is(err, errNoRoom) || len(m.asked) != 0 {
+		t.Errorf("%v after %d questions", err, len(m.asked))
+	}
+}
+
 func TestARefusedAnswerIsRepairedOnce(t *testing.T) {
 	m := &played{say: func(n int, q Question) (string, error) {
 		if n == 1 {

@@ -167,7 +167,7 @@ func contained(t *testing.T, q Question, x injection) {
 	fence := m[1]
 	section := regexp.MustCompile(`(?s)<` + fence + ` name="[a-z ,.]+">\n.*?\n</` + fence + `>\n`)
 	outside := strings.TrimSpace(section.ReplaceAllString(q.User, ""))
-	task := strings.TrimSpace(editTask(&goFunc{path: "pay/client.go", decl: chargeDecl}))
+	task := strings.TrimSpace(editTask([]*goFunc{{path: "pay/client.go", decl: chargeDecl}}))
 	if again := task + "\nAn answer before this one was refused; the data says why. Give another one that avoids this."; outside != task && outside != again {
 		t.Errorf("outside of the data stands:\n%s", outside)
 	}
