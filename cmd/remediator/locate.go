@@ -37,6 +37,8 @@ Exit code 10 means that it abstained; the output says why and what would have he
 				err = writeJSON(io.out, res)
 			case "dot":
 				_, err = fmt.Fprint(io.out, res.Graph.DOT())
+			case "sarif":
+				err = writeSARIF(io.out, suspectsSARIF(res))
 			default:
 				err = report.Localization(io.out, &res)
 			}
@@ -48,7 +50,7 @@ Exit code 10 means that it abstained; the output says why and what would have he
 	}
 	c.Flags().StringVar(&dir, "incident", "", "incident bundle directory (required)")
 	c.Flags().StringVar(&alert, "alert", "", "alert body to use instead of the bundle's alert.json; - reads standard input")
-	f.bind(c, "dot")
+	f.bind(c, "dot", "sarif")
 	return c
 }
 

@@ -76,9 +76,12 @@ func policyCheckCommand(streams stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if f.json() {
+			switch f.value {
+			case "json":
 				err = writeJSON(streams.out, d)
-			} else {
+			case "sarif":
+				err = writeSARIF(streams.out, decisionSARIF(d))
+			default:
 				err = report.Decision(streams.out, &d)
 			}
 			if err == nil && d.Outcome != policy.Allow {
@@ -92,7 +95,7 @@ func policyCheckCommand(streams stdio) *cobra.Command {
 	fl.StringVar(&repo, "repo", ".", "directory with "+config.File)
 	fl.StringVar(&service, "service", "", "service the diff is for; its paths bound the scope")
 	fl.StringVar(&rung, "rung", "", "judge as this rung of the ladder: flag_off, revert, config, code (default: a person's diff)")
-	f.bind(c)
+	f.bind(c, "sarif")
 	return c
 }
 

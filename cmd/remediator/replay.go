@@ -48,7 +48,7 @@ means that a replay is red.`,
 	fl.StringVar(&o.golden, "golden", "", "directory of golden trace sets to use instead of those the configuration names")
 	fl.StringSliceVar(&o.services, "service", nil, "services to replay (default: all that have golden traces)")
 	fl.BoolVar(&o.allowWeak, "allow-weak-sandbox", false, "run the code without namespaces where the machine offers none")
-	o.format.bind(c)
+	o.format.bind(c, "junit")
 	return c
 }
 
@@ -132,15 +132,18 @@ func printReplays(replays []remedy.Replay, f format, io stdio) error {
 	if len(replays) == 0 {
 		return inputError(errors.New("no service has golden traces: nothing was replayed"))
 	}
-	if f.json() {
-		if err := writeJSON(io.out, replays); err != nil {
+	write := map[string]func() error{
+		"json": func() error { return writeJSON(io.out, replays) }, "junit": func() error { return writeJUnit(io.out, replays) },
+	}[f.value]
+	if write != nil {
+		if err := write(); err != nil {
 			return err
 		}
 	}
 	red := false
 	for i := range replays {
 		red = red || !replays[i].OK
-		if !f.json() {
+		if write == nil {
 			report.Verdict(io.out, replays[i].Name, &replays[i].Verdict)
 		}
 	}
