@@ -356,3 +356,74 @@ func TestStormDuringALongRun(t *testing.T) {
 		t.Errorf("%d alerts", r.Alerts)
 	}
 }
+
+// TestWorkerWhoseRecordAnotherHoldsWritesNothing: it wakes up while the one that took over is in the middle of its run.
+func TestWorkerWhoseRecordAnotherHoldsWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process(), w.process()
+	release := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}
+	entered := make(chan string)
+	w.runner.Plan = func(q docket.RunRequest, o *dockettest.Outcome) {
+		o.Salt = fmt.Sprint(q.Record.Runs)
+		o.Entered, o.Wait = entered, release[o.Salt]
+	}
+	a.alert(w.firing(0))
+	if err := a.Handle(a.ctx, <-alertTasks(t, a)); err != nil {
+		t.Fatal(err)
+	}
+	work := func(p *process) chan error {
+		done := make(chan error, 1)
+		go func() { done <- p.Handle(p.ctx, docket.Task{Kind: docket.CaseTask, Case: fp(0)}) }()
+		<-entered
+		return done
+	}
+	first := work(a)
+	w.clock.Advance(time.Hour)
+	second := work(b)
+	close(release["1"])
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if r := w.stage(0, "running"); len(w.forge.Order) != 0 || r.Lease == nil || !strings.HasPrefix(r.Lease.Owner, "process-2/") {
+		t.Errorf("the first worker wrote %q, the lease is %+v", w.forge.Order, r.Lease)
+	}
+	close(release["2"])
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	w.stage(0, "proposed")
+	w.once()
+}
+
+// TestOwnPushThatWasNeverNotedIsNotAPersons: killed right after a push, and the next run comes to another commit. The
+// branch stands at a head that only the announcement of the push knows.
+func TestOwnPushThatWasNeverNotedIsNotAPersons(t *testing.T) {
+	w := newWorld(t)
+	w.runner.Plan = func(q docket.RunRequest, o *dockettest.Outcome) { o.Salt = fmt.Sprint(q.Record.Runs) }
+	p := w.process()
+	p.alert(w.firing(0))
+	p.settle()
+	first := w.stage(0, "proposed").Summary.Commit
+	p.mustAct("retry", 0)
+	p.p.Fail = func(step string, done bool) error {
+		if step == "forge branch" && done {
+			p.p.OnDeath() // the answer is lost with the process
+			return errors.New("connection reset")
+		}
+		return nil
+	}
+	p.drain()
+	r := w.stage(0, "writing")
+	if at := w.forge.Branches[repo+" "+r.Summary.Branch]; at == first || at != r.Summary.Commit {
+		t.Fatalf("the branch is at %s", at)
+	}
+	q := w.process()
+	if err := q.view.DeleteBlob(q.ctx, r.Result); err != nil { // so that it is worked out anew
+		t.Fatal(err)
+	}
+	q.settle()
+	r = w.stage(0, "proposed")
+	if at := w.forge.Branches[repo+" "+r.Summary.Branch]; at != r.Summary.Commit || len(w.forge.Pulls) != 1 || w.count("branch") != 3 {
+		t.Errorf("the branch is at %s, made %v", at, w.forge.Made)
+	}
+}
