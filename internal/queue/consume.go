@@ -14,6 +14,10 @@ import (
 	"github.com/remediator/remediator/remedy/docket"
 )
 
+// pullHeartbeat is how often the server says that it still knows who waits for a task; after twice
+// as long without, as when the node that knew was lost, one asks anew.
+const pullHeartbeat = 2 * time.Second
+
 // Reasons for which a handler's context ends.
 var (
 	errDraining = errors.New("the service stops; another process goes on with the task")
@@ -96,7 +100,7 @@ func (q *Queue) enter() bool {
 // take waits for one task. One at a time and only when there is a free hand, so that no task lies
 // in this process while another process is idle.
 func (q *Queue) take(ctx context.Context, c jetstream.Consumer) (jetstream.Msg, bool) {
-	m, err := c.Next(jetstream.FetchContext(ctx))
+	m, err := c.Next(jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(pullHeartbeat))
 	if err == nil {
 		return m, true
 	}
@@ -127,8 +131,8 @@ func (q *Queue) work(ctx context.Context, kind docket.TaskKind, m jetstream.Msg,
 	t.Attempt = tries
 	log = log.With("case", t.Case, "attempt", tries)
 	// A task that fails says so and is given up after Attempts. One that never says anything, since
-	// its process dies each time or is stopped, gets as many again.
-	if tries > 2*q.opts.Attempts {
+	// its process dies each time or is stopped, is seldom the reason for that.
+	if tries > q.opts.Attempts+q.opts.Deaths {
 		q.giveUp(ctx, kind, m, meta, t, fmt.Errorf("whoever worked on it died or was stopped, %d times", tries-1))
 		return
 	}

@@ -91,7 +91,7 @@ func TestATaskThatMakesTheHandlerPanic(t *testing.T) {
 }
 
 func TestATaskThatKillsEveryProcessIsGivenUp(t *testing.T) {
-	q := open(t, Options{DataDir: t.TempDir(), Attempts: 2, AckWait: 50 * time.Millisecond})
+	q := open(t, Options{DataDir: t.TempDir(), Attempts: 2, Deaths: 2, AckWait: 50 * time.Millisecond})
 	publish(t, q, "poison")
 	for range 4 { // a process takes it and is never heard of again
 		m, err := q.tasks[docket.CaseTask].consumer.Next()

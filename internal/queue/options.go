@@ -34,6 +34,8 @@ type Options struct {
 
 	// Attempts is how often a task may fail before it becomes a dead letter; 0 means 8.
 	Attempts int
+	// Deaths is how many processes may die over a task, beyond its attempts; 0 means 50.
+	Deaths int
 	// AckWait is how long after its process died a task waits for another; it is renewed three
 	// times in that time while a handler runs. 0 means 15 seconds.
 	AckWait time.Duration
@@ -97,6 +99,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Attempts <= 0 {
 		o.Attempts = 8
+	}
+	if o.Deaths <= 0 {
+		o.Deaths = 50
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
