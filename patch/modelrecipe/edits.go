@@ -199,8 +199,10 @@ func (e edits) Draft(in *patch.Input, o patch.Option) (*patch.Patch, error) {
 	}
 	err = t.exchange(ctx, editTask(shown), e.sections(in, o.Suspect, shown), editSchema(g.path), read)
 	if errors.Is(err, errNoRoom) && len(shown) > 1 {
+		away := keys(shown[1:])
 		shown = shown[:1]
 		err = t.exchange(ctx, editTask(shown), e.sections(in, o.Suspect, shown), editSchema(g.path), read)
+		t.by.Left = strings.TrimSuffix(away+"; "+t.by.Left, "; ")
 	}
 	if err != nil {
 		return nil, t.failed(err)
