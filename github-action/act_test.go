@@ -220,7 +220,7 @@ func TestActionInAWorkflow(t *testing.T) {
 	if !ok || outputs["state"] != "proposed" || outputs["case"] != out {
 		t.Fatalf("run: ok %v, outputs %v\n%s", ok, outputs, said)
 	}
-	for _, want := range []string{"## What broke", "## What was proved", "starts no CI on it", "remediator: suspect 1"} {
+	for _, want := range []string{"## What broke", "## What was proved", "starts no CI on it", "title=remediator%3A suspect 1"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the summary and the log do not hold %q:\n%s", want, said)
 		}

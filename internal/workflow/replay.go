@@ -55,13 +55,16 @@ func (s *step) replay(ctx context.Context) (Result, error) {
 	return s.compared(before, after), nil
 }
 
-// have makes sure that the checkout, which is shallow as a rule, holds a commit.
+// have makes sure that the checkout, which is shallow as a rule, holds a commit, and under a ref: what builds it works on
+// a clone, and a clone takes along what refs name.
 func (s *step) have(ctx context.Context, sha string) error {
 	c := s.remote(s.repository())
+	ref := "refs/remediator-action/" + sha
 	if _, err := c.git(ctx, "cat-file", "-e", sha+"^{commit}"); err == nil {
-		return nil
+		_, err = c.git(ctx, "update-ref", ref, sha)
+		return err
 	}
-	if err := c.fetch(ctx, 1, sha); err != nil {
+	if err := c.fetch(ctx, 1, "+"+sha+":"+ref); err != nil {
 		return fmt.Errorf("%w; the job needs `permissions: contents: read`", err)
 	}
 	return nil

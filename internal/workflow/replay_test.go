@@ -32,8 +32,9 @@ func replayBench(t *testing.T, base, head map[string]replay.Outcome) *bench {
 	}
 	b.play = func(c called, stdout, stderr io.Writer) int {
 		repo := clone{dir: c.flag("--repo")}
-		if _, err := repo.git(t.Context(), "cat-file", "-e", c.flag("--rev")+"^{commit}"); err != nil {
-			t.Errorf("the checkout does not hold the commit: %v", err)
+		refs, err := repo.git(t.Context(), "for-each-ref", "--points-at="+c.flag("--rev"))
+		if err != nil || len(refs) == 0 {
+			t.Errorf("no ref of the checkout names the commit: %v", err)
 		}
 		if c.flag("--service") != "payments" || c.args[len(c.args)-1] != "orders" {
 			t.Errorf("called %q", c.args)
