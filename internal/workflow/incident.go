@@ -18,10 +18,9 @@ import (
 
 // proposal is what remediator run writes beside the case about the pull request it made.
 type proposal struct {
-	URL    string `json:"url"`
-	Number int    `json:"number"`
-	Branch string `json:"branch"`
-	Draft  bool   `json:"draft"`
+	State string `json:"state"` // "proposed", "held", "refused", ...
+	URL   string `json:"url"`
+	Why   string `json:"why"` // why there is no pull request, or nothing new in it
 }
 
 // maxCase bounds each file of a case.
@@ -60,7 +59,11 @@ func (s *step) incident(ctx context.Context) (Result, error) {
 		return Result{Case: out}, err
 	}
 	s.annotate(&c, made)
-	return Result{State: string(c.State), PullRequest: made.URL, Case: out, Summary: s.summary(&c, made, string(body))}, nil
+	state := string(c.State)
+	if made.State != "" {
+		state = made.State
+	}
+	return Result{State: state, PullRequest: made.URL, Case: out, Summary: s.summary(&c, made, string(body))}, nil
 }
 
 // caseDir is where the case goes: outside the checkout, so that no later step commits it by accident.
@@ -119,7 +122,7 @@ func (s *step) runArgs(out string) ([]string, error) {
 	if key != "" {
 		args = append(args, "--key", s.inside(key))
 	}
-	for _, name := range []string{"model-url", "model", "golden", "branch"} {
+	for _, name := range []string{"model-url", "model", "golden", "branch", "approved-by"} {
 		v := s.input(name)
 		if v == "" {
 			continue
@@ -159,6 +162,8 @@ func (s *step) annotate(c *remedy.Case, made proposal) {
 	switch {
 	case c.Declined != nil:
 		s.log.Annotate(Annotation{Level: Notice, Title: "remediator: declined", Text: c.Declined.Why + "\n" + c.Declined.Next})
+	case made.Why != "":
+		s.log.Annotate(Annotation{Level: Warning, Title: "remediator: " + made.State, Text: made.Why})
 	case made.URL != "":
 		s.log.Annotate(Annotation{Level: Notice, Title: "remediator: proposed", Text: made.URL})
 	}
@@ -178,6 +183,9 @@ func (s *step) summary(c *remedy.Case, made proposal, body string) string {
 	b.WriteString("## remediator\n\n| | |\n| --- | --- |\n")
 	row := func(name, value string) { fmt.Fprintf(&b, "| %s | %s |\n", name, value) }
 	row("State", "**"+string(c.State)+"**")
+	if made.State != "" && made.State != string(c.State) {
+		row("At GitHub", "**"+code(made.State)+"** "+code(made.Why))
+	}
 	row("Case", code(c.Fingerprint))
 	if url := made.URL; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
 		row("Pull request", "<"+strings.NewReplacer("<", "", ">", "", "|", "", "\n", "", " ", "").Replace(url)+">")

@@ -92,6 +92,19 @@ func TestNoNoteForTheTokenOfAnApp(t *testing.T) {
 	}
 }
 
+// TestHeldSaysWhatItWaitsFor: the case is complete, and the rules of the repository ask for a person.
+func TestHeldSaysWhatItWaitsFor(t *testing.T) {
+	b := newBench(t, "schedule", "", map[string]string{"incident": "i", "propose": "pull-request", "token": "t", "approved-by": ""})
+	leaves(t, b, proposed, `{"state":"held","why":"a critical incident waits for a person | `+"`"+`"}`, 0)
+	ok, out, summary := b.run(t)
+	if !ok || out["state"] != "held" || out["pull-request-url"] != "" || !strings.Contains(summary, "`a critical incident waits for a person │ '`") {
+		t.Errorf("ok %v, outputs %v\n%s", ok, out, summary)
+	}
+	if !strings.Contains(b.log.String(), "::warning title=remediator%3A held::a critical incident") || b.calls[0].flag("--approved-by") != "" {
+		t.Errorf("log:\n%s", b.log.String())
+	}
+}
+
 func TestDeclinedIsNoFailure(t *testing.T) {
 	b := newBench(t, "schedule", "", map[string]string{"sources": "telemetry", "alert": `{"version":"4"}`})
 	c := remedy.Case{State: remedy.Declined, Fingerprint: "0123", Declined: &remedy.Decline{Code: "no_suspect", Why: "the evidence is thin", Next: "look at the bank"}}
