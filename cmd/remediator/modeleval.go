@@ -274,7 +274,8 @@ func (s *stopwatch) Ask(ctx context.Context, q modelrecipe.Question) (modelrecip
 
 // outcomeRow reads from an option how far the model's answer came.
 func outcomeRow(incident string, o *remedy.Option) evalRow {
-	row := evalRow{Incident: incident, Why: firstOf(o.Why), Proposed: o.Outcome == remedy.Chosen}
+	why := strings.TrimPrefix(firstOf(o.Why), "it could not be drafted: ")
+	row := evalRow{Incident: incident, Why: strings.TrimPrefix(why, "draft "+o.ID+": "), Proposed: o.Outcome == remedy.Chosen}
 	if o.Author == nil {
 		return row
 	}
