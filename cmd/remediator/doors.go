@@ -13,6 +13,7 @@ import (
 
 	"github.com/remediator/remediator/internal/alerthook"
 	"github.com/remediator/remediator/internal/config"
+	"github.com/remediator/remediator/internal/github"
 	"github.com/remediator/remediator/internal/otlp"
 	"github.com/remediator/remediator/internal/selftelemetry"
 	"github.com/remediator/remediator/internal/slack"
@@ -104,6 +105,7 @@ func (s *service) handler() http.Handler {
 	if s.decide != nil {
 		mux.Handle("/webhooks/slack", s.meter.Webhook("slack", s.decide))
 	}
+	mux.Handle("GET /app/created", github.CreatedPage()) // where GitHub sends whoever created the App
 	mux.HandleFunc("GET /healthz", selftelemetry.Alive)
 	mux.Handle("GET /readyz", s.ready())
 	mux.Handle("/", s.web)

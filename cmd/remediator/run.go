@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ import (
 // runOptions are the flags of run, and what demo sets in their place.
 type runOptions struct {
 	incident, alert, repo, out, branch, propose string
-	golden, key, logLevel                       string
+	golden, key, logLevel, autonomy, approvedBy string
 	allowWeak, verbose                          bool
 	format                                      format
 	model                                       modelOptions
@@ -49,8 +50,12 @@ func runCommand(io stdio) *cobra.Command {
 directory then holds case.json, patch.diff, pull-request.md, report.html,
 evidence.sigstore.json, signing.pub and repository.git with the proposed branch.
 
-Exit code 0: a pull request is proposed. Exit code 10: declined; the report says what
-was found and what to check by hand.`,
+With --propose pull-request the same rules hold as for the service: autonomy, limits and
+approvals of .remediator.yaml, one pull request for an incident, and a closed one is a no.
+proposal.json then says what became of it.
+
+Exit code 0: a pull request is proposed. Exit code 10: declined, or held for a person; the
+report says what was found and what to check by hand.`,
 		Example: `  remediator run --incident ./incident-42 --repo ~/src/shop --out ./case-42
   curl -s $ALERT | remediator run --incident ./incident-42 --alert - --repo ~/src/shop --propose branch`,
 		Args: noArgs,
@@ -59,7 +64,7 @@ was found and what to check by hand.`,
 				return err
 			}
 			cs, err := runCase(c.Context(), o, io)
-			if err != nil {
+			if cs == nil {
 				return err
 			}
 			if o.format.json() {
@@ -70,7 +75,7 @@ was found and what to check by hand.`,
 			if cs.Declined != nil {
 				return quiet(exitDeclined)
 			}
-			return nil
+			return err
 		},
 	}
 	fl := c.Flags()
@@ -79,7 +84,9 @@ was found and what to check by hand.`,
 	fl.StringVar(&o.repo, "repo", "", "repository of the code (required)")
 	fl.StringVar(&o.branch, "branch", "", "branch a pull request would target (default: the repository's default branch)")
 	fl.StringVar(&o.out, "out", "remediator-case", "directory for the case; empty, absent or made by an earlier run")
-	fl.StringVar(&o.propose, "propose", "none", "none: write to --out only; branch: also create the branch in the repository")
+	fl.StringVar(&o.propose, "propose", "none", "none: write to --out only; branch: also create the branch in --repo; pull-request: at GitHub, with the token in GITHUB_TOKEN")
+	fl.StringVar(&o.autonomy, "autonomy", "", "the most a proposal may become: report, branch, draft, ready; never more than the configuration allows")
+	fl.StringVar(&o.approvedBy, "approved-by", "", "who approves a pull request where the configuration asks for approval, such as your login")
 	fl.StringVar(&o.golden, "golden", "", "directory of golden trace sets to use instead of those the configuration names")
 	fl.StringVar(&o.key, "key", "", "signing key as cosign makes it, passphrase in COSIGN_PASSWORD (default: a key made for this run alone)")
 	fl.BoolVar(&o.allowWeak, "allow-weak-sandbox", false, "run candidate code without namespaces where the machine offers none")
@@ -98,8 +105,10 @@ func (o *runOptions) check() error {
 		return usage("--repo is required: name a clone of the repository whose services the telemetry is of")
 	case new(slog.LevelVar).UnmarshalText([]byte(o.logLevel)) != nil:
 		return usage("--log-level %q: choose debug, info, warn or error", o.logLevel)
-	case o.propose != "none" && o.propose != "branch":
-		return usage("--propose %q: choose none or branch", o.propose)
+	case !slices.Contains([]string{"none", "branch", "pull-request"}, o.propose):
+		return usage("--propose %q: choose none, branch or pull-request", o.propose)
+	case o.autonomy != "" && !slices.Contains(grades, remedy.Autonomy(o.autonomy)):
+		return usage("--autonomy %q: choose one of %v", o.autonomy, grades)
 	}
 	return o.format.check()
 }
@@ -143,6 +152,12 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	if _, err := incident.Parse(b.Alert); err != nil {
 		return nil, inputError(err) // before anything is written
 	}
+	var at atGitHub
+	if o.propose == "pull-request" {
+		if at, err = fromEnvironment(ctx, os.Getenv, o.repo); err != nil {
+			return nil, err // before minutes of work
+		}
+	}
 	key, err := signingKey(o.key)
 	if err != nil {
 		return nil, machineError(err)
@@ -178,6 +193,11 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	if p.Recipes, err = o.model.recipes(repo.Config().Model); err != nil {
 		return nil, err
 	}
+	conf := repo.Config()
+	p.Located = func(_ context.Context, c *remedy.Case) (*remedy.Decline, error) {
+		c.Autonomy = lesser(remedy.Autonomy(o.autonomy), remedy.Autonomy(conf.AutonomyOf(c.Suspects[0].Service, string(c.Incident.Severity))))
+		return nil, nil
+	}
 	cs, err := watched(ctx, p, remedy.Input{Alert: b.Alert, Evidence: b.Evidence}, o.logLevel, io)
 	if err != nil {
 		if errors.Is(err, remedy.ErrAlert) {
@@ -193,16 +213,37 @@ func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) 
 	if !o.format.json() {
 		report.Closing(io.out, cs, self(), o.out, o.propose == "branch")
 	}
+	if o.propose == "pull-request" && cs.Commit != nil {
+		made, err := proposePullRequest(ctx, at, o, cs, repo, dir, b.Alert, logger(o.logLevel, io))
+		if err != nil {
+			return nil, fmt.Errorf("the case is complete in %s, but it could not be proposed: %w", o.out, err)
+		}
+		say := io.out
+		if o.format.json() {
+			say = io.err
+		}
+		if err := made.keep(dir, say); err != nil {
+			return nil, err
+		}
+		if made.Why != "" {
+			return cs, quiet(exitDeclined)
+		}
+	}
 	return cs, nil
 }
 
-// watched runs the case with the tool's own telemetry around it.
-func watched(ctx context.Context, p *remedy.Pipeline, in remedy.Input, level string, io stdio) (*remedy.Case, error) {
+// logger writes to standard error.
+func logger(level string, io stdio) *slog.Logger {
 	var threshold slog.LevelVar
 	if err := threshold.UnmarshalText([]byte(level)); err != nil {
 		threshold.Set(slog.LevelWarn)
 	}
-	log := slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: &threshold}))
+	return slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: &threshold}))
+}
+
+// watched runs the case with the tool's own telemetry around it.
+func watched(ctx context.Context, p *remedy.Pipeline, in remedy.Input, level string, io stdio) (*remedy.Case, error) {
+	log := logger(level, io)
 	tel, err := selftelemetry.New(ctx, version(), os.Getenv)
 	if err != nil {
 		return nil, machineError(err)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/remediator/remediator/attest"
@@ -85,7 +84,7 @@ func (r *caseRunner) inside(ctx context.Context, q docket.RunRequest, ev localiz
 	p.Settings.Round = q.Record.Round
 	severity := string(q.Record.Incident.Severity)
 	p.Located = func(ctx context.Context, c *remedy.Case) (*remedy.Decline, error) {
-		c.Autonomy = r.autonomy(conf, repo, c.Suspects[0].Service, severity)
+		c.Autonomy = lesser(remedy.Autonomy(repo.Autonomy), remedy.Autonomy(conf.AutonomyOf(c.Suspects[0].Service, severity)))
 		return q.Located(ctx, c)
 	}
 	observer, done, err := r.telemetry.Observe(ctx, p.Observer, r.log)
@@ -99,28 +98,13 @@ func (r *caseRunner) inside(ctx context.Context, q docket.RunRequest, ev localiz
 	if err != nil {
 		return nil, err
 	}
-	res := &docket.RunResult{Case: c, Repository: repo.Name, Dir: dir.Path, Rules: docket.Rules{
-		Autonomy: c.Autonomy, Approval: conf.NeedsApproval(severity),
-		MaxOpen: conf.Limits.OpenPullRequests, MaxPerHour: conf.Limits.PullRequestsPerHour, MaxPerServe: conf.Limits.OpenPerService,
-		Bypass: conf.Limits.Bypass(severity), DeleteStale: !conf.Limits.KeepClosedBranches,
-	}}
+	res := &docket.RunResult{Case: c, Repository: repo.Name, Dir: dir.Path, Rules: rules(conf, c)}
 	if c.Commit != nil {
 		if res.Change, err = change(clone, c); err != nil {
 			return nil, err
 		}
 	}
 	return res, nil
-}
-
-// autonomy is what the repository's configuration allows, capped by what the operator does.
-func (r *caseRunner) autonomy(conf config.Config, repo chosen, service, severity string) remedy.Autonomy {
-	grades := []remedy.Autonomy{remedy.Report, remedy.Branch, remedy.Draft, remedy.Ready}
-	asked := remedy.Autonomy(conf.AutonomyOf(service, severity))
-	limit := remedy.Autonomy(repo.Autonomy)
-	if limit == "" {
-		return asked
-	}
-	return grades[min(slices.Index(grades, asked), slices.Index(grades, limit))]
 }
 
 // change takes the proposed commit out of the clone.

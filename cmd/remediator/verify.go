@@ -77,7 +77,7 @@ func verifyCase(dir, key, commit, repository string) ([]attest.Claim, error) {
 		// A key of the case that cannot be read is a broken claim, not a mistake of the caller.
 		return []attest.Claim{{Name: "key", Why: err.Error()}}, nil
 	}
-	check := attest.Check{Bundle: bundle, Key: public, Dir: os.DirFS(dir), Ignore: []string{casedir.Repository}, Expect: commit}
+	check := attest.Check{Bundle: bundle, Key: public, Dir: os.DirFS(dir), Ignore: []string{casedir.Repository, casedir.ProposalFile}, Expect: commit}
 	if repository != "" {
 		return verifyIn(repository, dir, check)
 	}

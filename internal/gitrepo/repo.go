@@ -330,3 +330,12 @@ func (r *Repo) commit(sha string) (*object.Commit, error) {
 	c.Hash = plumbing.NewHash(full)
 	return c, nil
 }
+
+// Remote is the URL that the repository was cloned from, "" if it was not cloned.
+func (r *Repo) Remote(ctx context.Context) (string, error) {
+	out, err := r.git.text(ctx, r.path, "config", "--get", "remote.origin.url")
+	if exited(err, 1) {
+		return "", nil
+	}
+	return out, err
+}
