@@ -25,6 +25,6 @@ func verifyIn(repository, dir string, check attest.Check) ([]attest.Claim, error
 	if err != nil {
 		return nil, err
 	}
-	check.Ignore, check.Commits = []string{approvalFile}, repo
+	check.Ignore, check.Commits = []string{approvalFile, casedir.ProposalFile}, repo
 	return attest.Verify(check), nil
 }
