@@ -45,13 +45,17 @@ python-env: ## Make the environment of the sample shop's Python service
 test-live: ## Tests that need what takes minutes to build (cosign); kept in a cache folder outside the repository
 	REMEDIATOR_LIVE=1 $(GO) test -timeout 30m -run Live ./...
 
+.PHONY: test-model
+test-model: ## Tests with a real language model; internal/llm/install-model installs it outside the repository
+	$(GO) test -count 1 -timeout 20m -v -run RealModel ./internal/llm ./cmd/remediator
+
 .PHONY: test-kubernetes
 test-kubernetes: ## Let a real API server (built once, five minutes) judge the manifests; needs etcd
 	REMEDIATOR_KUBERNETES=1 $(GO) test -count 1 -timeout 30m ./deploy/kubernetes
 
 .PHONY: bench
 bench: ## Run the benchmarks behind docs/benchmarks.md
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./telemetry ./localize ./codeindex ./patch ./policy ./replay
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./telemetry ./localize ./codeindex ./patch ./policy ./replay ./internal/queue ./internal/otlp ./internal/alerthook
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for ten seconds

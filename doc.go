@@ -11,10 +11,11 @@
 //   - policy: facts about a patch into allow, hold or deny, by Rego rules.
 //   - replay: golden traces and a running service into differences and a verdict.
 //   - attest: a case into a signed in-toto statement, and that into claims proved or not.
-//   - remedy: the order of all these, and the rules by which a case goes on or is declined.
+//   - remedy: the order of all these, and the rules by which a case goes on or is declined;
+//     remedy/docket: many cases over their whole lives, for the service.
 //
-// Around them stand the adapters under internal/, which know files, processes, Git and
-// pages, and cmd/remediator, which wires everything and decides nothing.
+// Around them stand the adapters under internal/, which know files, processes, Git, queues, GitHub and
+// pages, and cmd/remediator and github-action, which wire everything and decide nothing.
 //
 // Imports point down this list only; layers_test.go checks it and says why each ban exists.
 // ARCHITECTURE.md walks one incident through all stages.

@@ -32,6 +32,10 @@ var bans = []struct{ who, what, why string }{
 	{"remedy", module + "/internal/", "the state machine sees adapters through its own interfaces, so that tests and other front ends can bring theirs"},
 	{"remedy", "github.com/go-git/go-git/v5", "vendors' SDKs live in adapters"},
 	{"remedy", "github.com/google/go-github", "vendors' SDKs live in adapters"},
+	{"remedy", "github.com/nats-io", "vendors' SDKs live in adapters"},
+	{"patch", module + "/internal/", "a model is asked through an interface, so that a draft needs no server to be tested"},
+	{"cmd", module + "/internal/githubtest", "a stand-in is for tests"},
+	{"github-action", module + "/internal/githubtest", "a stand-in is for tests"},
 }
 
 // cgo is the one place that may need a C compiler.
