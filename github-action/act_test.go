@@ -215,7 +215,7 @@ func TestActionInAWorkflow(t *testing.T) {
 	read := map[string]string{"contents": "read", "metadata": "read"}
 
 	said, outputs, ok := r.workflow(t, "workflow_dispatch", map[string]any{}, write, map[string]string{
-		"incident": "incident-42", "out": out, "key": key, "propose": "pull-request", "autonomy": "draft",
+		"incident": "incident-42", "out": out, "key": key, "propose": "pull-request", "autonomy": "draft", "approved-by": "alice",
 	})
 	if !ok || outputs["state"] != "proposed" || outputs["case"] != out {
 		t.Fatalf("run: ok %v, outputs %v\n%s", ok, outputs, said)
