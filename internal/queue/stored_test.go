@@ -269,3 +269,32 @@ func TestWatchersOfAClosedQueueEnd(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// TestAListDoesNotWaitForTheTraceOfADeletionThatIsGone is about a bucket whose newest entry was
+// removed for its age, which looks like a replica that is behind.
+func TestAListDoesNotWaitForTheTraceOfADeletionThatIsGone(t *testing.T) {
+	q := open(t, Options{DataDir: t.TempDir()})
+	if err := q.SetClaim(t.Context(), "stays", []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	m := nats.NewMsg(q.claims.prefix + "gone")
+	markDeleted(m)
+	m.Header.Set(jetstream.MsgTTLHeader, "1s")
+	ack, err := q.publish(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the trace to go", func() bool {
+		there, err := q.claims.has(t.Context(), ack.Sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !there
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), attemptTimeout-time.Second)
+	defer cancel()
+	keys, err := q.ClaimKeys(ctx, "")
+	if err != nil || !reflect.DeepEqual(keys, []string{"stays"}) {
+		t.Fatalf("got %q, %v", keys, err)
+	}
+}

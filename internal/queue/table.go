@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -158,8 +159,15 @@ func isConflict(err error) bool {
 }
 
 // list calls found for every value; the values themselves are left out where only keys are wanted.
+// What was written before it is called is in it: in a cluster the values come from any of the
+// replicas, which may be behind the leader, so it goes on until the replica has what the leader had.
 func (t *table) list(ctx context.Context, keysOnly bool, found func(value)) error {
-	options := []jetstream.WatchOpt{jetstream.IgnoreDeletes()}
+	info, err := again(ctx, t.q, func(ctx context.Context) (*jetstream.StreamInfo, error) { return t.stream.Info(ctx) })
+	if err != nil {
+		return err
+	}
+	last := info.State.LastSeq
+	var options []jetstream.WatchOpt
 	if keysOnly {
 		options = append(options, jetstream.MetaOnly())
 	}
@@ -170,24 +178,58 @@ func (t *table) list(ctx context.Context, keysOnly bool, found func(value)) erro
 		return err
 	}
 	defer stop(w)
-	for {
+	all := map[string]jetstream.KeyValueEntry{}
+	var seen uint64
+	var behind <-chan time.Time
+	for complete := false; !complete || seen < last; {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-behind:
+			last = seen // the newest entry went for its age meanwhile, and nothing is to come
 		case e, ok := <-w.Updates():
-			switch {
-			case !ok:
+			if !ok {
 				return errClosed
-			case e == nil:
-				return nil
 			}
-			if key, ok := unescape(e.Key()); ok {
-				found(value{key: key, data: e.Value(), revision: e.Revision()})
-			} else {
-				t.q.opts.Log.Warn("left out an entry that is not ours", "bucket", t.kv.Bucket(), "key", e.Key())
+			if e != nil {
+				seen = max(seen, e.Revision())
+				all[e.Key()] = e
+				continue
+			}
+			complete = true
+			if seen < last {
+				there, err := t.has(ctx, last)
+				if err != nil {
+					return err
+				}
+				if !there {
+					last = seen
+				}
+				behind = time.After(attemptTimeout)
 			}
 		}
 	}
+	for _, e := range all {
+		if e.Operation() != jetstream.KeyValuePut {
+			continue
+		}
+		if key, ok := unescape(e.Key()); ok {
+			found(value{key: key, data: e.Value(), revision: e.Revision()})
+		} else {
+			t.q.opts.Log.Warn("left out an entry that is not ours", "bucket", t.kv.Bucket(), "key", e.Key())
+		}
+	}
+	return nil
+}
+
+// has says whether the leader still has what was written at a revision: the trace of a deletion
+// goes after a while.
+func (t *table) has(ctx context.Context, revision uint64) (bool, error) {
+	_, err := again(ctx, t.q, func(ctx context.Context) (*jetstream.RawStreamMsg, error) { return t.stream.GetMsg(ctx, revision) })
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // watch calls changed for every change from now on until ctx ends. It returns once it watches;
