@@ -40,6 +40,21 @@ func (k *killer) at(moment string) bool {
 	return true
 }
 
+func (k *killer) pause(on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.paused = on
+}
+
+// alive starts the service again if it was killed.
+func (s *served) alive() {
+	select {
+	case <-s.exited:
+		s.start()
+	default:
+	}
+}
+
 func (k *killer) request(phase githubtest.Phase, r *http.Request) {
 	if r.Method == http.MethodGet || strings.Contains(r.URL.Path, "access_tokens") || strings.Contains(r.URL.Path, ".git/") {
 		return
@@ -65,11 +80,7 @@ func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
 	again := func(want docket.Stage) {
 		t.Helper()
 		s.eventually("the case is "+string(want)+" in spite of all", func() bool {
-			select {
-			case <-s.exited:
-				s.start()
-			default:
-			}
+			s.alive()
 			for _, c := range s.cases() {
 				if c.Stage == docket.Failed {
 					t.Fatalf("the case failed after %d kills: %s", len(k.kills), c.Why)
@@ -85,15 +96,12 @@ func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
 		})
 	}
 	again(docket.Proposed)
-	k.paused = true
+	k.pause(true)
+	s.alive()
 	s.alert(resolvedAlert(body))
-	k.paused = false
+	k.pause(false)
 	s.eventually("the end of the alert is commented", func() bool {
-		select {
-		case <-s.exited:
-			s.start()
-		default:
-		}
+		s.alive()
 		pulls := s.repo.Pulls()
 		return len(pulls) > 0 && len(s.repo.Comments(pulls[0].Number)) > 0 && len(s.cases()) == 1 && !s.cases()[0].Resolved.IsZero()
 	})
@@ -101,6 +109,9 @@ func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	again(docket.Merged)
+	k.pause(true)
+	s.alive()
+	merged := s.waitFor(docket.Merged)
 
 	t.Logf("killed %d times: %s", len(k.kills), strings.Join(k.kills, ", "))
 	if len(k.kills) < 12 {
@@ -132,7 +143,7 @@ func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
 			t.Errorf("the comment %s is there %d times", m, n)
 		}
 	}
-	if out, code := s.cli("cases", "show", s.cases()[0].Fingerprint, "--format", "json"); code != 0 || !strings.Contains(out, `"stage": "merged"`) {
+	if out, code := s.cli("cases", "show", merged.Fingerprint, "--format", "json"); code != 0 || !strings.Contains(out, `"stage": "merged"`) {
 		t.Errorf("cases show: %d %s", code, out)
 	}
 }
