@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/remediator/remediator/internal/githubtest"
@@ -35,8 +34,7 @@ func (k *killer) at(moment string) bool {
 	}
 	k.seen[moment]++
 	k.kills = append(k.kills, moment)
-	_ = k.s.command.Process.Signal(syscall.SIGKILL)
-	<-k.s.exited
+	k.s.kill()
 	return true
 }
 
@@ -48,8 +46,11 @@ func (k *killer) pause(on bool) {
 
 // alive starts the service again if it was killed.
 func (s *served) alive() {
+	s.mu.Lock()
+	exited := s.exited
+	s.mu.Unlock()
 	select {
-	case <-s.exited:
+	case <-exited:
 		s.start()
 	default:
 	}

@@ -31,17 +31,20 @@ import (
 // served is a running service of its own process, a stand-in of GitHub with the sample shop, and what an
 // on-call engineer has in hand: the command line and a browser.
 type served struct {
-	t       *testing.T
-	github  *githubtest.Server
-	repo    *githubtest.Repository
-	dir     string
-	url     string
-	otlp    string
-	conf    string
-	command *exec.Cmd
-	log     *lockedBuffer
+	t      *testing.T
+	github *githubtest.Server
+	repo   *githubtest.Repository
+	dir    string
+	url    string
+	otlp   string
+	conf   string
+	log    *lockedBuffer
+
+	mu      sync.Mutex
+	command *exec.Cmd // the process that was started last
 	exited  chan struct{}
-	began   time.Time // when the recorded alert began, as if it happened now
+
+	began time.Time // when the recorded alert began, as if it happened now
 }
 
 // lockedBuffer is written by a process and read by a test.
@@ -148,15 +151,16 @@ func freePorts(t *testing.T, n int) []int {
 func (s *served) start(extra ...string) {
 	s.t.Helper()
 	s.log = &lockedBuffer{}
-	s.command = exec.Command(os.Args[0])
+	command, exited := exec.Command(os.Args[0]), make(chan struct{})
 	args := append([]string{"serve", "--config", s.conf, "--allow-weak-sandbox"}, extra...)
-	s.command.Env = append(os.Environ(), "REMEDIATOR_TEST_ARGS="+strings.Join(args, "\x1f"))
-	s.command.Stdout, s.command.Stderr = s.log, s.log
-	if err := s.command.Start(); err != nil {
+	command.Env = append(os.Environ(), "REMEDIATOR_TEST_ARGS="+strings.Join(args, "\x1f"))
+	command.Stdout, command.Stderr = s.log, s.log
+	if err := command.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	command, exited := s.command, make(chan struct{})
-	s.exited = exited
+	s.mu.Lock()
+	s.command, s.exited = command, exited
+	s.mu.Unlock()
 	go func() {
 		_ = command.Wait()
 		close(exited)
@@ -189,17 +193,20 @@ func (s *served) start(extra ...string) {
 }
 
 // kill ends the service as a power cut does.
-func (s *served) kill() {
-	_ = s.command.Process.Signal(syscall.SIGKILL)
-	<-s.exited
+func (s *served) kill() { s.signal(syscall.SIGKILL) }
+
+// signal signals the process and waits for its end.
+func (s *served) signal(sig os.Signal) *os.ProcessState {
+	s.mu.Lock()
+	command, exited := s.command, s.exited
+	s.mu.Unlock()
+	_ = command.Process.Signal(sig)
+	<-exited
+	return command.ProcessState
 }
 
 // stop ends the service as an orchestrator does and returns its exit code.
-func (s *served) stop() int {
-	_ = s.command.Process.Signal(syscall.SIGTERM)
-	<-s.exited
-	return s.command.ProcessState.ExitCode()
-}
+func (s *served) stop() int { return s.signal(syscall.SIGTERM).ExitCode() }
 
 // patience is far more than anything takes on a loaded machine.
 const patience = 3 * time.Minute
