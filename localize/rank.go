@@ -88,9 +88,14 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	if present < wrongEnough {
 		res.Decision, res.Cause = Abstain, CauseNone
 		res.Symptom.Kind = SymptomNone
-		res.Why = []string{fmt.Sprintf("nothing differs enough from the healthy window to say that something is wrong (%s sure)", percent(present))}
-		if a.base.empty() {
-			res.Why = append(res.Why, "there is no healthy window to compare with, and nothing failed outright")
+		switch {
+		case a.cur.empty():
+			res.Symptom.Kind = SymptomUnknown
+			res.Why = []string{"no telemetry of the incident is there, so nothing can be said about it"}
+		case a.base.empty():
+			res.Why = []string{"nothing failed outright, and there is no healthy window to compare with"}
+		default:
+			res.Why = []string{fmt.Sprintf("nothing differs enough from the healthy window to say that something is wrong (%s sure)", percent(present))}
 		}
 		res.Suspects = []Suspect{}
 		res.Graph = merge(a, nil)

@@ -401,6 +401,18 @@ func TestWithoutAnythingNothingIsClaimed(t *testing.T) {
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
 	}
+	if r.Symptom.Kind != SymptomUnknown || len(r.Why) != 1 || strings.Contains(r.Why[0], "healthy") {
+		t.Errorf("nothing was seen, but it is told as if it had been: %s", says(r))
+	}
+}
+
+func TestWithoutABaselineNothingIsSaidOfTheHealthyWindow(t *testing.T) {
+	w := newWorld(base, 1)
+	w.run(50, 100*ms, func(int) node { return chain(ledger(10 * ms)) })
+	r := Rank(incident.Incident{}, Evidence{Incident: w.dataset()}, Options{})
+	if r.Decision != Abstain || r.Symptom.Kind != SymptomNone || len(r.Why) != 1 || strings.Contains(r.Why[0], "differs") {
+		t.Errorf("%s", says(r))
+	}
 }
 
 func TestWithoutABaselineAFailureIsStillTraced(t *testing.T) {

@@ -63,6 +63,7 @@ const (
 	SymptomErrors  SymptomKind = "errors"
 	SymptomLatency SymptomKind = "latency"
 	SymptomNone    SymptomKind = "none"
+	SymptomUnknown SymptomKind = "unknown" // nothing of the incident was received, so nothing is known of it
 )
 
 // Shift is a quantity in the baseline and in the incident.

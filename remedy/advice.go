@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remediator/remediator/localize"
@@ -10,6 +11,10 @@ import (
 // nextForAbstention is the one thing to do first when localization abstained.
 func nextForAbstention(res *localize.Result) string {
 	switch {
+	case res.Symptom.Kind == localize.SymptomUnknown:
+		return "find out why no telemetry of this time came in: is what exports it running, does it export to here, do the clocks agree?"
+	case res.Cause == localize.CauseNone && slices.ContainsFunc(res.Gaps, func(g localize.Gap) bool { return g.Code == "no_baseline" }):
+		return "look at it by hand: without telemetry of a healthy time there is nothing to compare with"
 	case res.Cause == localize.CauseNone:
 		return "check the alert rule: the telemetry of this window looks like that of the healthy one"
 	case res.Cause == localize.CauseExternal && len(res.Suspects) > 0:

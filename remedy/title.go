@@ -41,8 +41,12 @@ func safe(s string) string {
 
 // title names the case by service, operation and symptom.
 func title(c *Case) string {
-	where := safe(c.Symptom.Service)
-	if op := safe(c.Symptom.Operation); op != "" {
+	service, operation := c.Symptom.Service, c.Symptom.Operation
+	if service == "" && operation == "" { // telemetry says nothing: then what the alert says
+		service, operation = c.Incident.Service, c.Incident.Operation
+	}
+	where := safe(service)
+	if op := safe(operation); op != "" {
 		where = strings.TrimSpace(where + " " + op)
 	}
 	if where == "" {
@@ -53,6 +57,8 @@ func title(c *Case) string {
 		return fit("Errors on " + where)
 	case localize.SymptomLatency:
 		return fit("Slow answers on " + where)
+	case localize.SymptomUnknown:
+		return fit("No telemetry of " + where)
 	}
 	return fit("No breach seen on " + where)
 }

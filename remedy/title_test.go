@@ -21,6 +21,23 @@ func TestTitleIsMadeOfServiceOperationAndSymptom(t *testing.T) {
 	}
 }
 
+// TestTitleWithoutTelemetryDoesNotDenyTheIncident: that nothing was seen is no news of health.
+func TestTitleWithoutTelemetryDoesNotDenyTheIncident(t *testing.T) {
+	c := &Case{Symptom: localize.Symptom{Kind: localize.SymptomUnknown}}
+	c.Incident.Service, c.Incident.Operation = "edge", "POST /orders"
+	if got, want := title(c), "No telemetry of edge POST /orders"; got != want {
+		t.Errorf("title = %q, want %q", got, want)
+	}
+	next := nextForAbstention(&localize.Result{Symptom: c.Symptom, Cause: localize.CauseNone})
+	if strings.Contains(next, "alert rule") || strings.Contains(next, "healthy") {
+		t.Errorf("next step without any telemetry: %q", next)
+	}
+	next = nextForAbstention(&localize.Result{Cause: localize.CauseNone, Gaps: []localize.Gap{{Code: "no_baseline"}}})
+	if strings.Contains(next, "alert rule") {
+		t.Errorf("next step without a healthy window: %q", next)
+	}
+}
+
 // TestTitlesCarryNothingHostile: whatever telemetry holds, a title is one short line without markup.
 func TestTitlesCarryNothingHostile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

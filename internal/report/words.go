@@ -116,6 +116,8 @@ func symptom(s localize.Symptom) string {
 		return fmt.Sprintf("%s: %s of requests failed (%s in the healthy window)", where, percent(s.Errors.Incident), percent(s.Errors.Baseline))
 	case localize.SymptomLatency:
 		return fmt.Sprintf("%s: the 95th percentile took %s (%s in the healthy window)", where, seconds(s.P95.Incident), seconds(s.P95.Baseline))
+	case localize.SymptomUnknown:
+		return "not known: no telemetry of the incident was received"
 	}
 	return where + ": neither errors nor latency differ from the healthy window"
 }
