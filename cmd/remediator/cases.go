@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -214,7 +215,12 @@ func printCase(w io.Writer, c *web.Case, now time.Time) error {
 		fmt.Fprintf(w, "%s  %s\n", e.At.UTC().Format("2006-01-02 15:04:05"), oneLine(e.Text+by))
 	}
 	if c.Waiting {
-		fmt.Fprintf(w, "\nIt waits for a person:\n  remediator cases approve %[1]s\n  remediator cases reject %[1]s --reason \"...\"\n", c.Fingerprint[:min(10, len(c.Fingerprint))])
+		fmt.Fprint(w, "\nIt waits for a person:\n")
+		for _, verb := range []string{"approve", "reject", "retry"} { // as far as they lead anywhere now
+			if slices.Contains(c.Actions, verb) {
+				fmt.Fprintf(w, "  remediator cases %s %s --reason \"...\"\n", verb, c.Fingerprint[:min(10, len(c.Fingerprint))])
+			}
+		}
 	}
 	return nil
 }

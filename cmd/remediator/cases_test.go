@@ -85,7 +85,7 @@ func cases(args ...string) (out, errs string, code int) {
 }
 
 func TestCasesListAndShow(t *testing.T) {
-	newOffice(t)
+	o := newOffice(t)
 	out, errs, code := cases("list")
 	if code != exitOK || strings.Count(out, "\n") != 4 || !strings.Contains(out, "ErrorBudgetBurn in payments") || !strings.Contains(out, "0000000100") || !strings.Contains(out, "declined") {
 		t.Errorf("%d %s\n%s", code, errs, out)
@@ -106,6 +106,17 @@ func TestCasesListAndShow(t *testing.T) {
 	out, errs, code = cases("show", "00000001")
 	if code != exitOK || !strings.Contains(out, "a critical incident waits") || !strings.Contains(out, "the first alert (alertmanager)") || !strings.Contains(out, "cases approve 0000000100") || strings.Contains(out, "\x1b") {
 		t.Errorf("%d %s\n%s", code, errs, out)
+	}
+	held, err := o.store.Get(t.Context(), fmt.Sprintf("%08x%024x", 1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held.Hold.Code = "no_forge"
+	if err := o.store.Put(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code = cases("show", "00000001"); code != exitOK || strings.Contains(out, "cases approve") || !strings.Contains(out, "cases reject") {
+		t.Errorf("what no approval ends asks for one: %d %s", code, out)
 	}
 	if out, _, code = cases("show", "00000003"); code != exitOK || !strings.Contains(out, "send traces of checkout") {
 		t.Errorf("%d %s", code, out)

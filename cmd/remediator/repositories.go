@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -89,6 +90,37 @@ func (r *repositories) choose(ctx context.Context, in incident.Incident, ev loca
 		return chosen{}, failed // it may be the one that could not be read
 	}
 	return chosen{}, fmt.Errorf("%w: none of %d repositories has a service named %v in its %s", errNoRepository, len(all), services, config.File)
+}
+
+// checkClones refuses clones on this machine that are none, at the start rather than at the first alert.
+func checkClones(all []config.ServedRepository, log *slog.Logger) error {
+	for _, s := range all {
+		if s.Path == "" {
+			continue
+		}
+		repo, err := gitrepo.Open(s.Path)
+		if err != nil {
+			return fmt.Errorf("repository %s: %w", s.Name, err)
+		}
+		branch := s.Branch
+		if branch == "" {
+			if branch, err = repo.DefaultBranch(); err != nil {
+				return fmt.Errorf("repository %s: %w", s.Name, err)
+			}
+		}
+		tip, err := repo.Resolve(branch)
+		if err != nil {
+			return fmt.Errorf("repository %s: %w", s.Name, err)
+		}
+		tree, err := repo.FS(tip)
+		if err != nil {
+			return fmt.Errorf("repository %s: %w", s.Name, err)
+		}
+		if _, err := config.Load(tree); err != nil { // it may be mended while the service runs
+			log.Warn("nothing is worked out in a repository without a valid configuration", "repository", s.Name, "branch", branch, "error", err)
+		}
+	}
+	return nil
 }
 
 func (r *repositories) open(ctx context.Context, s config.ServedRepository) (chosen, error) {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/remediator/remediator/incident"
@@ -36,6 +39,27 @@ func repositoryWith(t *testing.T, services ...string) string {
 		}
 	}
 	return dir
+}
+
+func TestAClonesPathIsCheckedAtTheStart(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	good := config.ServedRepository{Name: "local/good", Path: repositoryWith(t, "edge")}
+	if err := checkClones([]config.ServedRepository{good, {Name: "acme/elsewhere"}}, logger); err != nil || log.Len() != 0 {
+		t.Errorf("%v %s", err, &log)
+	}
+	for what, bad := range map[string]config.ServedRepository{
+		"no directory":   {Name: "local/bad", Path: filepath.Join(t.TempDir(), "typo")},
+		"no repository":  {Name: "local/bad", Path: t.TempDir()},
+		"no such branch": {Name: "local/bad", Path: good.Path, Branch: "trunk"},
+	} {
+		if err := checkClones([]config.ServedRepository{good, bad}, logger); err == nil || !strings.Contains(err.Error(), "local/bad") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := checkClones([]config.ServedRepository{{Name: "local/odd", Path: repositoryWith(t)}}, logger); err != nil || !strings.Contains(log.String(), "local/odd") {
+		t.Errorf("an invalid configuration: %v %s", err, &log)
+	}
 }
 
 func TestChooseRepository(t *testing.T) {

@@ -56,7 +56,7 @@ being worked on, so that the next process takes it up.`,
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&o.config, "config", "", "configuration file (see `remediator config init --server`)")
+	fl.StringVar(&o.config, "config", "", "configuration file; remediator config init --server prints one")
 	fl.StringVar(&o.listen, "listen", "", "address of webhooks, API and page (default "+config.DefaultListen+")")
 	fl.StringVar(&o.dataDir, "data-dir", "", "directory of the queue, mirrors and keys (default: remediator in the user's state directory)")
 	fl.StringVar(&o.natsURL, "nats-url", "", "NATS cluster with JetStream in place of the embedded one")

@@ -79,6 +79,9 @@ func newService(ctx context.Context, conf config.Server, allowWeak bool, log *sl
 	if err := s.readSecrets(conf); err != nil {
 		return nil, inputError(err)
 	}
+	if err := checkClones(conf.Repositories, log); err != nil {
+		return nil, inputError(err)
+	}
 	fence, err := sandbox.New(sandbox.Options{AllowWeak: allowWeak})
 	if err != nil {
 		return nil, machineError(err)
@@ -310,12 +313,44 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 		PageURL: func(fingerprint string) string { return s.conf.Load().URL + "/cases/" + fingerprint },
 		Settings: docket.Settings{Lease: 30 * time.Second, BreakerCases: conf.Breaker.Cases, BreakerWithin: time.Duration(conf.Breaker.Within),
 			KeepCases: time.Duration(conf.Retention.Cases), KeepFiles: time.Duration(conf.Retention.Files)},
-		Observe: s.meter.Docket,
+		Observe: s.observe,
 	}
 	if s.slack != nil {
 		s.desk.Notifier = s.slack
 	}
 	return nil
+}
+
+// observe counts what happens to cases and tells it to whoever reads the log.
+func (s *service) observe(o docket.Observation) {
+	s.meter.Docket(o)
+	r := o.Record
+	if r == nil {
+		if o.Kind == "breaker" {
+			s.log.Warn("many cases opened within a short time: all of them wait for a person, until an administrator resets the breaker")
+		}
+		return
+	}
+	switch at := []any{"case", r.Fingerprint, "alert", r.Incident.Name, "service", r.Incident.Service, "severity", r.Incident.Severity}; o.Kind {
+	case "opened":
+		s.log.Info("case opened", append(at, "source", r.AlertSource)...)
+	case "declined", "held":
+		why := ""
+		switch {
+		case r.Hold != nil:
+			why = r.Hold.Why
+		case r.Summary != nil:
+			why = r.Summary.Why
+		}
+		s.log.Info("case "+o.Kind, append(at, "code", o.Key, "why", why)...)
+	case "failed":
+		s.log.Error("case given up", append(at, "error", o.Err)...)
+	case "joined", "came_back", "proposed", "merged", "refused":
+		if r.Pull != nil {
+			at = append(at, "pull_request", r.Pull.URL)
+		}
+		s.log.Info("case "+o.Kind, at...)
+	}
 }
 
 // forge says where a repository's pull requests live.
