@@ -187,7 +187,7 @@ func (w *observer) done(c *remedy.Case, err error) {
 	switch {
 	case err != nil:
 		w.root.SetStatus(codes.Error, "the case could not be completed")
-		w.log.Error("case failed", "error", err)
+		w.log.Error("the case was not worked out to its end", "error", err)
 	case c.Declined != nil:
 		outcome = "declined"
 		w.root.SetAttributes(attribute.String("remediator.declined", c.Declined.Code))
