@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -243,21 +244,38 @@ func (s *service) reload(next config.Server) error {
 	if err := s.readSecrets(next); err != nil {
 		return err
 	}
+	if err := checkClones(next.Repositories, s.log); err != nil {
+		return err
+	}
 	if err := s.hook.Reload(next.Alerts); err != nil {
 		return err
 	}
+	for _, key := range needRestart(*now, next) {
+		s.log.Warn("a change takes effect with the next start only", "key", key)
+	}
+	s.conf.Store(&next)
+	return nil
+}
+
+// needRestart names the keys whose change a running service does not take over.
+func needRestart(now, next config.Server) []string {
+	var keys []string
 	for what, same := range map[string]bool{
 		"listen": next.Listen == now.Listen, "metrics": next.Metrics == now.Metrics, "data_dir": next.DataDir == now.DataDir,
 		"nats": next.NATS == now.NATS, "workers": next.Workers == now.Workers, "tls": next.TLS == now.TLS, "github": next.GitHub == now.GitHub,
 		"otlp": next.OTLP.GRPC == now.OTLP.GRPC && next.OTLP.HTTP == now.OTLP.HTTP && next.OTLP.Keep == now.OTLP.Keep && next.OTLP.Memory == now.OTLP.Memory,
-		"url":  next.URL == now.URL, "breaker": next.Breaker == now.Breaker, "retention": next.Retention == now.Retention,
+		// Another token is taken over, but not that one is asked for at all.
+		"otlp.token_file": (next.OTLP.TokenFile == "") == (now.OTLP.TokenFile == ""),
+		"slack":           (next.Slack.TokenFile == "") == (now.Slack.TokenFile == "") && next.Slack.URL == now.Slack.URL,
+		"url":             next.URL == now.URL, "breaker": next.Breaker == now.Breaker, "retention": next.Retention == now.Retention,
+		"model": next.Model == now.Model, "signing_key_file": next.SigningKeyFile == now.SigningKeyFile && next.PasswordFile == now.PasswordFile,
 	} {
 		if !same {
-			s.log.Warn("a change takes effect with the next start only", "key", what)
+			keys = append(keys, what)
 		}
 	}
-	s.conf.Store(&next)
-	return nil
+	slices.Sort(keys)
+	return keys
 }
 
 // close gives back what was taken, in the reverse order.
