@@ -70,6 +70,7 @@ func (k *killer) request(phase githubtest.Phase, r *http.Request) {
 // Killed at every stage and around every effect and started again, many times over: one pull request, one check run,
 // every comment once, and nothing lost.
 func TestServeSurvivesBeingKilledAtEveryStage(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "none-deref", "approvals: [unknown]\n", "")
 	k := &killer{s: s, seen: map[string]int{}, most: 1}
 	s.github.OnRequest(k.request)

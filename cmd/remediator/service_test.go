@@ -365,6 +365,7 @@ func (s *served) cli(args ...string) (string, int) {
 
 // From the alert to the merge, with everything that people and GitHub do in between.
 func TestServeFromAlertToMerge(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "none-deref", "", "")
 	s.start()
 	s.send("none-deref")
@@ -425,6 +426,7 @@ func TestServeFromAlertToMerge(t *testing.T) {
 
 // A thousand notifications of one incident within a minute, flapping, are one case and one run.
 func TestServeThousandAlertsAreOneCase(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "none-deref", "approvals: [unknown]\n", "")
 	s.start()
 	s.send("none-deref")
