@@ -19,6 +19,8 @@ import (
 // serveOptions are the flags of serve. What they set goes before the configuration file.
 type serveOptions struct {
 	config, listen, dataDir, natsURL string
+	metrics, otlpGRPC, otlpHTTP      string
+	modelURL, model                  string
 	repos                            []string
 	logLevel, logFormat              string
 	allowWeak                        bool
@@ -60,6 +62,11 @@ being worked on, so that the next process takes it up.`,
 	fl.StringVar(&o.listen, "listen", "", "address of webhooks, API and page (default "+config.DefaultListen+")")
 	fl.StringVar(&o.dataDir, "data-dir", "", "directory of the queue, mirrors and keys (default: remediator in the user's state directory)")
 	fl.StringVar(&o.natsURL, "nats-url", "", "NATS cluster with JetStream in place of the embedded one")
+	fl.StringVar(&o.otlpGRPC, "otlp-grpc", "", "address of OTLP by gRPC, or off (default "+config.DefaultOTLPGRPC+")")
+	fl.StringVar(&o.otlpHTTP, "otlp-http", "", "address of OTLP by HTTP, or off (default "+config.DefaultOTLPHTTP+")")
+	fl.StringVar(&o.metrics, "metrics", "", "address that Prometheus scrapes, or off (default "+config.DefaultMetrics+")")
+	fl.StringVar(&o.modelURL, "model-url", "", "server of a local language model, such as http://127.0.0.1:11434")
+	fl.StringVar(&o.model, "model", "", "name of the model at that server")
 	fl.StringArrayVar(&o.repos, "repo", nil, "clone on this machine whose incidents to work out; nothing is written to it; may be given several times")
 	fl.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	fl.StringVar(&o.logFormat, "log-format", "text", "text or json")
@@ -97,11 +104,16 @@ func (o *serveOptions) load() (config.Server, error) {
 		}
 		conf.Listen = o.listen
 	}
-	if o.natsURL != "" {
-		conf.NATS.URL = o.natsURL
-	}
-	if o.dataDir != "" {
-		conf.DataDir = o.dataDir
+	for _, f := range []struct {
+		flag string
+		into *string
+	}{
+		{o.natsURL, &conf.NATS.URL}, {o.dataDir, &conf.DataDir}, {o.metrics, &conf.Metrics}, {o.otlpGRPC, &conf.OTLP.GRPC},
+		{o.otlpHTTP, &conf.OTLP.HTTP}, {o.modelURL, &conf.Model.URL}, {o.model, &conf.Model.Name},
+	} {
+		if f.flag != "" {
+			*f.into = f.flag
+		}
 	}
 	if conf.DataDir == "" {
 		dir, err := stateDir()

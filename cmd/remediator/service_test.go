@@ -209,7 +209,7 @@ func (s *served) signal(sig os.Signal) *os.ProcessState {
 func (s *served) stop() int { return s.signal(syscall.SIGTERM).ExitCode() }
 
 // patience is far more than anything takes on a loaded machine.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 func (s *served) eventually(what string, is func() bool) {
 	s.t.Helper()
