@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -102,12 +103,26 @@ func (c *Client) moveBranch(ctx context.Context, t *target, branch, previous str
 	if done, _, err := compare(); done || err != nil {
 		return err
 	}
-	if err := t.ensureCommit(ctx, change); err != nil {
-		return err
+	other := t.ensureCommit(ctx, change)
+	if other != nil && !errors.Is(other, errOtherCommit) {
+		return other
 	}
 	// Making the commit took time; look once more, immediately before the branch moves.
 	done, head, err := compare()
 	if done || err != nil {
+		return err
+	}
+	if other != nil {
+		c.options.Log.Warn("the commit is pushed by git's own protocol", "repository", t.full, "because", other.Error())
+		switch err := c.pushCommit(ctx, t.full, ref, head, change); {
+		case errors.Is(err, errLookAgain), errors.Is(err, docket.ErrBaseMoved):
+			return err
+		case err != nil:
+			return fmt.Errorf("%w; %w", other, err)
+		}
+		if head, err = t.head(ctx, ref); err == nil && head != change.SHA {
+			err = errLookAgain
+		}
 		return err
 	}
 	if head == "" {
@@ -119,9 +134,11 @@ func (c *Client) moveBranch(ctx context.Context, t *target, branch, previous str
 func (t *target) createRef(ctx context.Context, ref, sha string) error {
 	made, _, err := t.Git.CreateRef(ctx, t.owner, t.name, &gh.Reference{Ref: gh.String(ref), Object: &gh.GitObject{SHA: gh.String(sha)}})
 	switch {
+	case err == nil && made.GetObject().GetSHA() == "":
+		return errLookAgain // it did not say what it made
 	case err == nil && made.GetObject().GetSHA() != sha:
 		return fmt.Errorf("github: %s was made at %s instead of %s", ref, cutRunes(oneLine(made.GetObject().GetSHA()), 64), sha)
-	case statusOf(err) == http.StatusUnprocessableEntity && says(err, "already exists"):
+	case statusOf(err) == http.StatusConflict, statusOf(err) == http.StatusUnprocessableEntity && says(err, "already exists", "already_exists"):
 		return errLookAgain
 	case statusOf(err) == http.StatusUnprocessableEntity && !says(err, "protected", "rule violation"):
 		if taken, _ := t.head(ctx, "refs/heads/remediator"); taken != "" {

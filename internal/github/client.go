@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type Options struct {
 	// gives up with an error that [RetryAfter] understands. Default two minutes.
 	MaxWait time.Duration
 	Version string // of the tool, for the User-Agent
+	// Mirrors is the directory that Mirror is given, where there is one. A commit that the API does not store as it was signed is
+	// pushed from there; without one the repository is fetched for that.
+	Mirrors string
 
 	Now     func() time.Time
 	Sleep   func(ctx context.Context, d time.Duration) error
@@ -68,8 +72,9 @@ type Client struct {
 	mu            sync.Mutex
 	installations map[string]int64 // by repository
 	clients       map[int64]*gh.Client
-	readers       map[string]*ghinstallation.Transport // by repository, tokens that read its contents only
+	narrow        map[string]*ghinstallation.Transport // by access and repository, tokens for its contents only
 	login         string
+	wrote         map[string]bool // other logins under which it turned out to write
 	mirrors       map[string]chan struct{}
 	redelivered   map[string]bool
 }
@@ -123,8 +128,8 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		options: o, base: base, login: o.Login,
-		installations: map[string]int64{}, clients: map[int64]*gh.Client{}, readers: map[string]*ghinstallation.Transport{},
-		mirrors: map[string]chan struct{}{}, redelivered: map[string]bool{},
+		installations: map[string]int64{}, clients: map[int64]*gh.Client{}, narrow: map[string]*ghinstallation.Transport{},
+		mirrors: map[string]chan struct{}{}, redelivered: map[string]bool{}, wrote: map[string]bool{},
 	}
 	if o.Token != "" {
 		c.clients[0] = c.sdk(&bearer{o.Token, c.wire()})
@@ -220,6 +225,11 @@ func (c *Client) installation(ctx context.Context, repo string) (int64, error) {
 		return 0, err
 	}
 	found, _, err := c.app.Apps.FindRepositoryInstallation(ctx, owner, name)
+	if statusOf(err) == http.StatusNotFound {
+		if listed, listErr := c.listedInstallation(ctx, owner, repo); listErr != nil || listed != nil {
+			found, err = listed, listErr
+		}
+	}
 	switch {
 	case statusOf(err) == http.StatusNotFound:
 		return 0, fmt.Errorf("%w: the GitHub App is not installed at %s; install it there or take the repository out of the configuration", docket.ErrForbidden, repo)
@@ -232,6 +242,45 @@ func (c *Client) installation(ctx context.Context, repo string) (int64, error) {
 	c.installations[key] = found.GetID()
 	c.mu.Unlock()
 	return found.GetID(), nil
+}
+
+// listedInstallation finds a repository among those of its owner's installation; nil if it is not there.
+func (c *Client) listedInstallation(ctx context.Context, owner, repo string) (*gh.Installation, error) {
+	options := &gh.ListOptions{PerPage: 100}
+	for range maxPages {
+		list, res, err := c.app.Apps.ListInstallations(ctx, options)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range list {
+			if !strings.EqualFold(one.GetAccount().GetLogin(), owner) {
+				continue
+			}
+			if !one.GetSuspendedAt().IsZero() {
+				return one, nil
+			}
+			var all []Repository
+			if err := c.listInstallation(ctx, one.GetID(), &all); err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(all, func(r Repository) bool { return strings.EqualFold(r.Name, repo) }) {
+				return one, nil
+			}
+		}
+		if options.Page = following(res, options, len(list)); options.Page == 0 {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// following is the number of the page after one that held so many, 0 for none. A server that sends no Link header may have
+// more after a full page.
+func following(res *gh.Response, options *gh.ListOptions, held int) int {
+	if res.NextPage != 0 || res.Header.Get("Link") != "" || held != options.PerPage {
+		return res.NextPage
+	}
+	return max(options.Page, 1) + 1
 }
 
 // installed is the client of an installation.
@@ -267,7 +316,7 @@ func (c *Client) Forget() {
 	clear(c.installations)
 	if c.app != nil {
 		clear(c.clients)
-		clear(c.readers)
+		clear(c.narrow)
 	}
 }
 

@@ -80,7 +80,7 @@ func (c *Client) EnsureEvidence(ctx context.Context, repo, fingerprint string, f
 			message: "Evidence of case " + fingerprint + "\n\n" + caseTrailer + fingerprint + "\n",
 		}, "")
 		if err != nil {
-			return err
+			return explain(err, "making the evidence's commit in "+repo, needContents)
 		}
 		if head == "" {
 			return t.createRef(ctx, ref, commit)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,6 +32,11 @@ type setting struct{ key, value string }
 // run executes one git command in a directory. Settings travel in the environment, which other users of the
 // machine cannot read, and neither on the command line nor in a file.
 func (p *program) run(ctx context.Context, dir, protocol string, settings []setting, args ...string) (string, error) {
+	return p.feed(ctx, dir, protocol, settings, nil, args...)
+}
+
+// feed is run with something to read.
+func (p *program) feed(ctx context.Context, dir, protocol string, settings []setting, in io.Reader, args ...string) (string, error) {
 	env := []string{
 		"LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=",
 		"GIT_ATTR_NOSYSTEM=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_ALLOW_PROTOCOL=" + protocol,
@@ -51,7 +57,7 @@ func (p *program) run(ctx context.Context, dir, protocol string, settings []sett
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s.key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s.value))
 	}
 	cmd := exec.CommandContext(ctx, p.path, args...)
-	cmd.Dir, cmd.Env = dir, env
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, in
 	cmd.WaitDelay = 5 * time.Second
 	stdout, stderr := &bounded{limit: 1 << 20}, &bounded{limit: 16 << 10}
 	cmd.Stdout, cmd.Stderr = stdout, stderr

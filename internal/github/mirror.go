@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func (c *Client) Mirror(ctx context.Context, repo, dir string) (string, error) {
 	if meta.Size > maxMirror {
 		return "", fmt.Errorf("github: %s has %d GiB, more than the %d that are mirrored; name a clone on this machine in the configuration (path)", repo, meta.Size>>30, maxMirror>>30)
 	}
-	from, err := c.cloneURL(meta)
+	from, trusted, err := c.origin(meta)
 	if err != nil {
 		return "", err
 	}
@@ -54,12 +55,10 @@ func (c *Client) Mirror(ctx context.Context, repo, dir string) (string, error) {
 		return "", fmt.Errorf("github: mirror of %s: %w", repo, err)
 	}
 	err = c.settle(ctx, func(ctx context.Context) error {
-		token, err := c.readToken(ctx, repo)
+		settings, err := c.credentials(ctx, repo, from, trusted, "read")
 		if err != nil {
 			return err
 		}
-		header := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
-		settings := []setting{{"http." + from.Scheme + "://" + from.Host + "/.extraHeader", header}}
 		_, err = git.run(ctx, path, from.Scheme, settings, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
 			from.String(), "+refs/heads/*:refs/heads/*")
 		return explain(err, "fetching "+repo, "contents: read")
@@ -73,23 +72,52 @@ func (c *Client) Mirror(ctx context.Context, repo, dir string) (string, error) {
 	return path, nil
 }
 
-// cloneURL checks where GitHub says the repository is: the token must not go anywhere else.
-func (c *Client) cloneURL(r *Repository) (*url.URL, error) {
-	u, err := url.Parse(r.CloneURL)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != c.base.Scheme {
-		return nil, fmt.Errorf("github: %s is at %q, which is not where the API is", r.Name, cutRunes(oneLine(r.CloneURL), 200))
+// origin is where a repository is fetched from and pushed to, and whether the token may go there: only to where the API is.
+// Another host is spoken to as anybody would. A directory is taken from an API on this machine only.
+func (c *Client) origin(r *Repository) (u *url.URL, trusted bool, err error) {
+	at := r.CloneURL
+	if at == "" {
+		at = c.base.Scheme + "://" + strings.TrimPrefix(c.base.Host, "api.") + "/" + r.Name + ".git"
 	}
-	if u.Host != c.base.Host && c.base.Host != "api."+u.Host {
-		return nil, fmt.Errorf("github: %s is at %s, another host than the API at %s; not fetched", r.Name, u.Host, c.base.Host)
+	u, err = url.Parse(at)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path == "" || u.Opaque != "" {
+		return nil, false, fmt.Errorf("github: %s is at %q, which is not a URL to fetch from", r.Name, cutRunes(oneLine(at), 200))
 	}
-	if checkRef(r.DefaultBranch) != nil {
-		return nil, fmt.Errorf("github: %s has no usable default branch; push a first commit", r.Name)
+	switch {
+	case checkRef(r.DefaultBranch) != nil:
+		return nil, false, fmt.Errorf("github: %s has no usable default branch; push a first commit", r.Name)
+	case u.Scheme == c.base.Scheme && (u.Host == c.base.Host || c.base.Host == "api."+u.Host):
+		return u, true, nil
+	case u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && c.base.Scheme == "http"):
+		return u, false, nil
+	case u.Scheme == "file" && u.Host == "" && onThisMachine(c.base.Hostname()):
+		return u, false, nil
 	}
-	return u, nil
+	return nil, false, fmt.Errorf("github: %s is at %q, where nothing is fetched from for an API at %s; name a clone on this machine in the configuration (path)",
+		r.Name, cutRunes(oneLine(at), 200), c.base.Host)
 }
 
-// readToken is a token that can do nothing but read this repository's contents.
-func (c *Client) readToken(ctx context.Context, repo string) (string, error) {
+// onThisMachine says whether a host is the machine itself.
+func onThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// credentials are what git sends to an origin: a token that can do nothing but read or write this repository's contents, or nothing.
+func (c *Client) credentials(ctx context.Context, repo string, to *url.URL, trusted bool, access string) ([]setting, error) {
+	if !trusted {
+		return nil, nil
+	}
+	token, err := c.contentsToken(ctx, repo, access)
+	if err != nil {
+		return nil, err
+	}
+	header := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
+	return []setting{{"http." + to.Scheme + "://" + to.Host + "/.extraHeader", header}}, nil
+}
+
+// contentsToken is a token that can do nothing but read, or write, this repository's contents.
+func (c *Client) contentsToken(ctx context.Context, repo, access string) (string, error) {
 	if c.app == nil {
 		return c.options.Token, nil
 	}
@@ -101,8 +129,9 @@ func (c *Client) readToken(ctx context.Context, repo string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	key := access + " " + strings.ToLower(repo)
 	c.mu.Lock()
-	t := c.readers[strings.ToLower(repo)]
+	t := c.narrow[key]
 	c.mu.Unlock()
 	if t == nil {
 		if t, err = c.installationTransport(id); err != nil {
@@ -110,14 +139,14 @@ func (c *Client) readToken(ctx context.Context, repo string) (string, error) {
 		}
 		t.InstallationTokenOptions = &gh.InstallationTokenOptions{
 			Repositories: []string{name},
-			Permissions:  &gh.InstallationPermissions{Contents: gh.String("read"), Metadata: gh.String("read")},
+			Permissions:  &gh.InstallationPermissions{Contents: gh.String(access), Metadata: gh.String("read")},
 		}
 		c.mu.Lock()
-		c.readers[strings.ToLower(repo)] = t
+		c.narrow[key] = t
 		c.mu.Unlock()
 	}
 	token, err := t.Token(ctx)
-	return token, explain(err, "getting a token to read "+repo, "contents: read")
+	return token, explain(err, "getting a token to "+access+" "+repo, "contents: "+access)
 }
 
 // prepareMirror makes an empty bare repository where there is none. It is made beside and renamed, so that

@@ -119,13 +119,10 @@ func hostileMetadata(t *testing.T, clone, branch string) *github.Client {
 	return c
 }
 
-func TestCloneURLOfAnotherHostIsNotFetched(t *testing.T) {
-	asked := false
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
-	defer other.Close()
+func TestCloneURLThatIsNoOriginIsNotFetched(t *testing.T) {
 	for _, clone := range []string{
-		other.URL + "/acme/shop.git", "file:///etc", "ext::sh -c touch% /tmp/pwned", "ssh://HOST/acme/shop", "http://user:pw@HOST/acme/shop",
-		"--upload-pack=touch /tmp/pwned", "", "/etc", "https://HOST/acme/shop.git",
+		"file:///etc", "file://HOST/etc", "ext::sh -c touch% /tmp/pwned", "ssh://HOST/acme/shop", "http://user:pw@HOST/acme/shop",
+		"--upload-pack=touch /tmp/pwned", "/etc", "https://HOST/acme/shop.git", "git://HOST/acme/shop.git", "http://HOST/x?y", "http:",
 	} {
 		if path, err := hostileMetadata(t, clone, "main").Mirror(t.Context(), repo, t.TempDir()); err == nil {
 			t.Errorf("%q was mirrored to %s", clone, path)
@@ -136,8 +133,26 @@ func TestCloneURLOfAnotherHostIsNotFetched(t *testing.T) {
 			t.Errorf("default branch %q was mirrored to %s", branch, path)
 		}
 	}
-	if asked {
-		t.Error("the other host was asked")
+}
+
+func TestCloneURLOfAnotherHostDoesNotGetTheToken(t *testing.T) {
+	asked, leaked := make(chan struct{}, 100), make(chan string, 100)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		if a := r.Header.Get("Authorization"); a != "" {
+			leaked <- a
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer other.Close()
+	if path, err := hostileMetadata(t, other.URL+"/acme/shop.git", "main").Mirror(t.Context(), repo, t.TempDir()); err == nil {
+		t.Errorf("mirrored to %s", path)
+	}
+	if len(asked) == 0 {
+		t.Error("the other host was not asked")
+	}
+	if len(leaked) != 0 {
+		t.Errorf("the other host got %q", <-leaked)
 	}
 }
 

@@ -77,16 +77,25 @@ func (t *target) ensureCommit(ctx context.Context, c docket.Change) error {
 	if object.signature != "" {
 		signatures = append(signatures, object.signature+"\n")
 	}
-	made := ""
+	made, refused := "", error(nil)
 	for _, signature := range signatures {
-		if made, err = t.writeCommit(ctx, object, signature); err != nil {
-			return err
-		}
-		if made == c.SHA {
+		sha, err := t.writeCommit(ctx, object, signature)
+		switch {
+		case refusesCommit(err):
+			refused = err
+		case err != nil:
+			return explain(err, "making the commit in "+t.full, needContents)
+		case sha == c.SHA:
 			return nil
+		default:
+			made = sha
 		}
 	}
-	return fmt.Errorf("github: GitHub stores the signed commit as %s and not as %s, to which the evidence is bound: it changed the message, a name, a time or the signature; nothing was proposed", made, c.SHA)
+	if made == "" {
+		return fmt.Errorf("%w: github: GitHub refuses %s: %s", errOtherCommit, c.SHA, words(refused))
+	}
+	return fmt.Errorf("%w: github: GitHub makes it %s and not %s, to which the evidence is bound: it changed the message, a name, a time or the signature",
+		errOtherCommit, cutRunes(oneLine(made), 64), c.SHA)
 }
 
 func (t *target) writeCommit(ctx context.Context, o *commitObject, signature string) (string, error) {
@@ -101,10 +110,7 @@ func (t *target) writeCommit(ctx context.Context, o *commitObject, signature str
 		commit.Verification = &gh.SignatureVerification{Signature: gh.String(signature)}
 	}
 	made, _, err := t.Git.CreateCommit(ctx, t.owner, t.name, commit, nil)
-	if err != nil {
-		return "", explain(err, "making the commit in "+t.full, needContents)
-	}
-	return made.GetSHA(), nil
+	return made.GetSHA(), err
 }
 
 func author(p person) *gh.CommitAuthor {
