@@ -161,10 +161,9 @@ func (c *Client) findCheck(ctx context.Context, t *target, want docket.CheckRun)
 				newest = run
 			}
 		}
-		if res.NextPage == 0 {
+		if options.Page = following(res, &options.ListOptions, len(list.CheckRuns)); options.Page == 0 {
 			break
 		}
-		options.Page = res.NextPage
 	}
 	return newest, nil
 }
@@ -205,9 +204,10 @@ func annotationsOf(list []docket.Annotation) []*gh.CheckRunAnnotation {
 	return out
 }
 
-// mayNotCheck says whether a plain token was told that check runs are for Apps.
+// mayNotCheck says whether a plain token was told that check runs are for Apps, or not to be had.
 func (c *Client) mayNotCheck(err error) bool {
-	return c.app == nil && statusOf(err) == http.StatusForbidden && !says(err, "archived", "disabled")
+	s := statusOf(err)
+	return c.app == nil && (s == http.StatusForbidden || s == http.StatusNotFound) && !says(err, "archived", "disabled")
 }
 
 // statusInstead says in a commit status what a check run would have said.

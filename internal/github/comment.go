@@ -37,9 +37,11 @@ func (c *Client) EnsureComment(ctx context.Context, repo string, number int, key
 			return err
 		}
 		if len(found) == 0 {
-			if _, _, err := t.Issues.CreateComment(ctx, t.owner, t.name, number, &gh.IssueComment{Body: gh.String(text)}); err != nil {
+			made, _, err := t.Issues.CreateComment(ctx, t.owner, t.name, number, &gh.IssueComment{Body: gh.String(text)})
+			if err != nil {
 				return explain(err, doing, needPulls)
 			}
+			c.wroteAs(made.GetUser().GetLogin())
 			// Somebody else may have looked at the same time, found nothing too, and written.
 			if found, err = c.marked(ctx, t, number, marker); err != nil {
 				return err
@@ -68,11 +70,12 @@ func (c *Client) EnsureComment(ctx context.Context, repo string, number int, key
 
 // marked are our own comments that begin with the marker, oldest first.
 func (c *Client) marked(ctx context.Context, t *target, number int, marker string) ([]*gh.IssueComment, error) {
-	self, err := c.self(ctx)
-	if err != nil {
+	if _, err := c.self(ctx); err != nil {
 		return nil, err
 	}
 	var found []*gh.IssueComment
+	var others []*gh.IssueComment
+	seen := map[int64]bool{}
 	options := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: 100}}
 	for range maxPages {
 		list, res, err := t.Issues.ListComments(ctx, t.owner, t.name, number, options)
@@ -80,14 +83,30 @@ func (c *Client) marked(ctx context.Context, t *target, number int, marker strin
 			return nil, explain(err, fmt.Sprintf("reading the comments of %s#%d", t.full, number), "pull_requests: read")
 		}
 		for _, one := range list {
-			if strings.HasPrefix(one.GetBody(), marker) && strings.EqualFold(one.GetUser().GetLogin(), self) {
+			switch {
+			case !strings.HasPrefix(one.GetBody(), marker) || seen[one.GetID()]:
+			case c.mine(one.GetUser().GetLogin()):
+				found = append(found, one)
+			default:
+				others = append(others, one)
+			}
+			seen[one.GetID()] = true
+		}
+		if options.Page = following(res, &options.ListOptions, len(list)); options.Page == 0 {
+			break
+		}
+	}
+	if len(found) == 0 && len(others) > 0 {
+		// A server may call the App otherwise than GitHub does. Whoever opened the tool's own pull request is the tool.
+		p, _, err := t.PullRequests.Get(ctx, t.owner, t.name, number)
+		if err != nil {
+			return nil, explain(err, fmt.Sprintf("reading %s#%d", t.full, number), "pull_requests: read")
+		}
+		for _, one := range others {
+			if checkBranch(p.GetHead().GetRef()) == nil && ownHead(p) && one.GetUser().GetLogin() == p.GetUser().GetLogin() {
 				found = append(found, one)
 			}
 		}
-		if res.NextPage == 0 {
-			break
-		}
-		options.Page = res.NextPage
 	}
 	for i := range found {
 		for j := i; j > 0 && found[j].GetID() < found[j-1].GetID(); j-- {

@@ -13,9 +13,10 @@ type payloadFields struct {
 	Sender     fieldUser       `json:"sender"`
 
 	PullRequest *struct {
-		Number int  `json:"number"`
-		Merged bool `json:"merged"`
-		Head   struct {
+		Number   int     `json:"number"`
+		Merged   bool    `json:"merged"`
+		MergedAt *string `json:"merged_at"`
+		Head     struct {
 			Ref  string           `json:"ref"`
 			SHA  string           `json:"sha"`
 			Repo *fieldRepository `json:"repo"`
@@ -103,7 +104,7 @@ func pullEvent(e *docket.ForgeEvent, p payloadFields) bool {
 	switch p.Action {
 	case "closed":
 		e.Kind = docket.PullClosed
-		if p.PullRequest.Merged {
+		if p.PullRequest.Merged || p.PullRequest.MergedAt != nil {
 			e.Kind = docket.PullMerged
 		}
 	case "reopened":

@@ -97,8 +97,18 @@ func gitDir(t *testing.T, r *githubtest.Repository) string {
 // client is an App's client that waits without waiting.
 func (w *world) client(t *testing.T, change ...func(*github.Options)) *github.Client {
 	t.Helper()
+	app := func(o *github.Options) { o.URL, o.AppID, o.PrivateKey = w.APIURL(), w.AppID(), w.AppKeyPEM() }
+	c, err := github.New(w.options(append([]func(*github.Options){app}, change...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// options are those of all clients here.
+func (w *world) options(change ...func(*github.Options)) github.Options {
 	o := github.Options{
-		URL: w.APIURL(), AppID: w.AppID(), PrivateKey: w.AppKeyPEM(), Version: "test",
+		Version:  "test",
 		Autonomy: func(string) remedy.Autonomy { return remedy.Ready },
 		MaxWait:  time.Hour,
 		Sleep: func(ctx context.Context, d time.Duration) error {
@@ -113,11 +123,7 @@ func (w *world) client(t *testing.T, change ...func(*github.Options)) *github.Cl
 	for _, f := range change {
 		f(&o)
 	}
-	c, err := github.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return o
 }
 
 func withToken(token string) func(*github.Options) {
@@ -171,11 +177,17 @@ func (w *world) changeFor(t *testing.T, base, content, fingerprint string) docke
 
 func (w *world) changeOf(t *testing.T, base string, files []docket.FileChange, message string) docket.Change {
 	t.Helper()
-	git(t, w.clone, "fetch", "--quiet", gitDir(t, w.repo), "+refs/*:refs/fetched/*")
+	return changeIn(t, w.clone, gitDir(t, w.repo), base, files, message)
+}
+
+// changeIn makes a change in a bare clone, brought up to date with a repository.
+func changeIn(t *testing.T, clone, origin, base string, files []docket.FileChange, message string) docket.Change {
+	t.Helper()
+	git(t, clone, "fetch", "--quiet", origin, "+refs/*:refs/fetched/*")
 	index := filepath.Join(t.TempDir(), "index")
 	run := func(in []byte, args ...string) string {
 		cmd := exec.Command("git", args...)
-		cmd.Dir, cmd.Stdin = w.clone, bytes.NewReader(in)
+		cmd.Dir, cmd.Stdin = clone, bytes.NewReader(in)
 		cmd.Env = append(os.Environ(), "GIT_INDEX_FILE="+index, "GIT_CONFIG_GLOBAL="+os.DevNull)
 		out, err := cmd.CombinedOutput()
 		if err != nil {

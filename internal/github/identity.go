@@ -27,7 +27,7 @@ func (c *Client) self(ctx context.Context) (string, error) {
 	} else {
 		user, _, err := c.clients[0].Users.Get(ctx, "")
 		switch {
-		case statusOf(err) == http.StatusForbidden:
+		case statusOf(err) == http.StatusForbidden, statusOf(err) == http.StatusNotFound:
 			login = actionsLogin
 		case err != nil:
 			return "", explain(err, "asking whom the token belongs to", "")
@@ -39,6 +39,22 @@ func (c *Client) self(ctx context.Context) (string, error) {
 	c.login = login
 	c.mu.Unlock()
 	return login, nil
+}
+
+// wroteAs remembers under which login something was written, which a server may choose otherwise than GitHub does.
+func (c *Client) wroteAs(login string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if login != "" && login != c.login {
+		c.wrote[strings.ToLower(login)] = true
+	}
+}
+
+// mine says whether a login is the App's or the token's.
+func (c *Client) mine(login string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return login != "" && (strings.EqualFold(login, c.login) || c.wrote[strings.ToLower(login)])
 }
 
 // MayWrite implements [docket.Forge]. A bot never may, whatever its permission.
@@ -60,9 +76,9 @@ func (c *Client) MayWrite(ctx context.Context, repo, login string) (bool, error)
 		if err != nil {
 			return explain(err, "asking what "+login+" may do in "+repo, "metadata: read")
 		}
-		// The legacy levels: maintain counts as write here, triage as read.
-		p := level.GetPermission()
-		may = (p == "admin" || p == "write") && level.GetUser().GetType() != "Bot" && strings.EqualFold(level.GetUser().GetLogin(), login)
+		// The legacy levels: maintain counts as write here, triage as read. Some servers name maintain itself.
+		p, who := level.GetPermission(), level.User
+		may = (p == "admin" || p == "write" || p == "maintain") && who.GetType() != "Bot" && (who == nil || strings.EqualFold(who.GetLogin(), login))
 		return nil
 	})
 	return may && err == nil, err

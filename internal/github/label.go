@@ -14,7 +14,7 @@ const labelColour = "5319e7"
 
 // ensureLabels adds labels to a pull request, making those that the repository lacks. Labels that people added
 // or removed otherwise stay as they are.
-func (t *target) ensureLabels(ctx context.Context, p *gh.PullRequest, labels []string) error {
+func (c *Client) ensureLabels(ctx context.Context, t *target, p *gh.PullRequest, labels []string) error {
 	has := map[string]bool{}
 	for _, l := range p.Labels {
 		has[strings.ToLower(l.GetName())] = true
@@ -32,8 +32,17 @@ func (t *target) ensureLabels(ctx context.Context, p *gh.PullRequest, labels []s
 	if len(missing) == 0 {
 		return nil
 	}
+	// Nothing is worth holding a proposal for which is only a label.
+	forgiven := func(err error) error {
+		switch statusOf(err) {
+		case http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
+			c.options.Log.Warn("a pull request goes without labels", "pull", fmt.Sprintf("%s#%d", t.full, p.GetNumber()), "labels", missing, "because", words(err))
+			return nil
+		}
+		return explain(err, fmt.Sprintf("labelling %s#%d", t.full, p.GetNumber()), needPulls)
+	}
 	for _, name := range missing {
-		if err := t.ensureLabel(ctx, name); err != nil {
+		if err := forgiven(t.ensureLabel(ctx, name)); err != nil {
 			return err
 		}
 	}
@@ -43,13 +52,13 @@ func (t *target) ensureLabels(ctx context.Context, p *gh.PullRequest, labels []s
 		return err
 	}
 	_, err = t.Do(ctx, request, nil)
-	return explain(err, fmt.Sprintf("labelling %s#%d", t.full, p.GetNumber()), needPulls)
+	return forgiven(err)
 }
 
 func (t *target) ensureLabel(ctx context.Context, name string) error {
 	_, _, err := t.Issues.GetLabel(ctx, t.owner, t.name, name)
 	if statusOf(err) != http.StatusNotFound {
-		return explain(err, "looking for the label "+name+" in "+t.full, "pull_requests: read")
+		return err
 	}
 	_, _, err = t.Issues.CreateLabel(ctx, t.owner, t.name, &gh.Label{
 		Name: gh.String(name), Color: gh.String(labelColour),
@@ -58,5 +67,5 @@ func (t *target) ensureLabel(ctx context.Context, name string) error {
 	if statusOf(err) == http.StatusUnprocessableEntity && says(err, "already_exists", "already exists") {
 		return nil
 	}
-	return explain(err, "making the label "+name+" in "+t.full, needPulls)
+	return err
 }

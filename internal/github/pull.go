@@ -41,7 +41,7 @@ func (c *Client) FindPull(ctx context.Context, repo, branch string) (*docket.Pul
 
 // findPull is the newest pull request from a branch of the repository itself.
 func (t *target) findPull(ctx context.Context, branch string) (*gh.PullRequest, error) {
-	options := &gh.PullRequestListOptions{State: "all", Head: t.owner + ":" + branch, Sort: "created", Direction: "desc", ListOptions: gh.ListOptions{PerPage: 50}}
+	options := &gh.PullRequestListOptions{State: "all", Head: t.owner + ":" + branch, Sort: "created", Direction: "desc", ListOptions: gh.ListOptions{PerPage: 100}}
 	var newest *gh.PullRequest
 	for range maxPages {
 		list, res, err := t.PullRequests.List(ctx, t.owner, t.name, options)
@@ -53,10 +53,10 @@ func (t *target) findPull(ctx context.Context, branch string) (*gh.PullRequest, 
 				newest = p
 			}
 		}
-		if newest != nil || res.NextPage == 0 {
+		// A server that takes no notice of the branch, or of the order, has it on any page.
+		if options.Page = following(res, &options.ListOptions, len(list)); options.Page == 0 {
 			break
 		}
-		options.Page = res.NextPage
 	}
 	return newest, nil
 }
@@ -170,7 +170,7 @@ func (t *target) openPull(ctx context.Context, want docket.PullRequest) (*gh.Pul
 	})
 	if statusOf(err) == http.StatusUnprocessableEntity {
 		switch {
-		case says(err, "already exists"):
+		case says(err, "already exists", "already_exists"):
 			return nil, errLookAgain
 		case says(err, "no commits between"):
 			return nil, fmt.Errorf("%w: %s holds everything that %s changes already", docket.ErrBaseMoved, want.Base, want.Branch)
@@ -181,6 +181,11 @@ func (t *target) openPull(ctx context.Context, want docket.PullRequest) (*gh.Pul
 			return nil, fmt.Errorf("github: %s has no branch %s to propose to", t.full, want.Base)
 		case says(err, "head invalid", "field head"):
 			return nil, fmt.Errorf("github: %s has no branch %s; it has to be written before its pull request", t.full, want.Branch)
+		}
+	}
+	if s := statusOf(err); s == http.StatusUnprocessableEntity || s == http.StatusConflict {
+		if there, _ := t.findPull(ctx, want.Branch); there != nil {
+			return nil, errLookAgain // opened meanwhile, whatever words the refusal has
 		}
 	}
 	return p, explain(err, "opening a pull request in "+t.full, needPulls)
@@ -212,7 +217,7 @@ func (c *Client) updatePull(ctx context.Context, t *target, p *gh.PullRequest, w
 		}
 		p = ready
 	}
-	if err := t.ensureLabels(ctx, p, want.Labels); err != nil {
+	if err := c.ensureLabels(ctx, t, p, want.Labels); err != nil {
 		return nil, err
 	}
 	if err := c.ensureReviewers(ctx, t, p, want); err != nil {

@@ -68,14 +68,14 @@ func (c *Client) Repositories(ctx context.Context) ([]Repository, error) {
 					return err
 				}
 			}
-			if res.NextPage == 0 {
+			if options.Page = following(res, options, len(list)); options.Page == 0 {
 				break
 			}
-			options.Page = res.NextPage
 		}
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Repository) int { return strings.Compare(a.Name, b.Name) })
+	all = slices.CompactFunc(all, func(a, b Repository) bool { return a.Name == b.Name })
 	return all, err
 }
 
@@ -102,10 +102,9 @@ func (c *Client) listInstalled(ctx context.Context, client *gh.Client, id int64,
 				c.mu.Unlock()
 			}
 		}
-		if res.NextPage == 0 {
+		if options.Page = following(res, options, len(list.Repositories)); options.Page == 0 {
 			return nil
 		}
-		options.Page = res.NextPage
 	}
 	return nil
 }
@@ -124,10 +123,9 @@ func (c *Client) listToken(ctx context.Context, all *[]Repository) error {
 		for _, r := range list {
 			*all = append(*all, *known(r))
 		}
-		if res.NextPage == 0 {
+		if options.Page = following(res, &options.ListOptions, len(list)); options.Page == 0 {
 			return nil
 		}
-		options.Page = res.NextPage
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (c *Client) ensureReviewers(ctx context.Context, t *target, p *gh.PullReque
 		return nil
 	}
 	err = t.ask(ctx, p.GetNumber(), missing)
-	if len(missing) == 1 || statusOf(err) != http.StatusUnprocessableEntity {
+	if s := statusOf(err); len(missing) == 1 || s != http.StatusUnprocessableEntity && s != http.StatusNotFound {
 		return c.dropped(t, p, missing, err)
 	}
 	for _, name := range missing {
@@ -92,7 +92,7 @@ func (t *target) ask(ctx context.Context, number int, names []string) error {
 
 // dropped forgives that somebody cannot be asked.
 func (c *Client) dropped(t *target, p *gh.PullRequest, names []string, err error) error {
-	if statusOf(err) == http.StatusUnprocessableEntity {
+	if s := statusOf(err); s == http.StatusUnprocessableEntity || s == http.StatusNotFound {
 		c.options.Log.Info("a reviewer cannot be asked", "repository", t.full, "pull", p.GetNumber(), "reviewer", names, "because", words(err))
 		return nil
 	}
@@ -124,16 +124,18 @@ func (t *target) reviewed(ctx context.Context, number int) (map[string]bool, err
 	options := &gh.ListOptions{PerPage: 100}
 	for range maxPages {
 		list, res, err := t.PullRequests.ListReviews(ctx, t.owner, t.name, number, options)
+		if statusOf(err) == http.StatusNotFound {
+			break // none are told of
+		}
 		if err != nil {
 			return nil, explain(err, fmt.Sprintf("reading the reviews of %s#%d", t.full, number), "pull_requests: read")
 		}
 		for _, r := range list {
 			done[strings.ToLower(r.GetUser().GetLogin())] = true
 		}
-		if res.NextPage == 0 {
+		if options.Page = following(res, options, len(list)); options.Page == 0 {
 			break
 		}
-		options.Page = res.NextPage
 	}
 	return done, nil
 }

@@ -55,7 +55,8 @@ func (t *target) ensureStatus(ctx context.Context, s docket.CommitStatus) error 
 	return explain(err, doing, needStatuses)
 }
 
-// newestStatus is what a context says now about a commit; nil if nothing. GitHub lists newest first.
+// newestStatus is what a context says now about a commit; nil if nothing. GitHub lists newest first, which the ids
+// of a page make sure of.
 func (t *target) newestStatus(ctx context.Context, sha, name string) (*gh.RepoStatus, error) {
 	options := &gh.ListOptions{PerPage: 100}
 	for range maxPages {
@@ -63,15 +64,18 @@ func (t *target) newestStatus(ctx context.Context, sha, name string) (*gh.RepoSt
 		if err != nil {
 			return nil, err
 		}
+		var newest *gh.RepoStatus
 		for _, s := range list {
-			if s.GetContext() == name {
-				return s, nil
+			if s.GetContext() == name && (newest == nil || s.GetID() > newest.GetID()) {
+				newest = s
 			}
 		}
-		if res.NextPage == 0 {
+		if newest != nil {
+			return newest, nil
+		}
+		if options.Page = following(res, options, len(list)); options.Page == 0 {
 			break
 		}
-		options.Page = res.NextPage
 	}
 	return nil, nil
 }

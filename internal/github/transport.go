@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/remediator/remediator/remedy/docket"
 )
 
 const (
@@ -81,6 +83,9 @@ func (e *passing) Error() string {
 }
 
 func (e *passing) Unwrap() error { return e.err }
+
+// Is tells that it is not the case's fault.
+func (e *passing) Is(target error) bool { return target == docket.ErrAway }
 
 // RetryAfter says whether a call failed for a reason that passes, and for how long to wait; 0
 // means that GitHub did not say.
