@@ -208,7 +208,8 @@ func (s *service) openGitHub(conf config.Server) error {
 	if g.AppID == 0 && g.TokenFile == "" {
 		return nil
 	}
-	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Version: version(), Log: s.log, Observe: s.githubObserver()}
+	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Mirrors: filepath.Join(conf.DataDir, "mirrors"),
+		Version: version(), Log: s.log, Observe: s.githubObserver()}
 	for path, use := range map[string]func(config.Secret){
 		g.PrivateKeyFile: func(k config.Secret) { o.PrivateKey = k.Bytes() },
 		g.TokenFile:      func(t config.Secret) { o.Token = t.Text() },
@@ -295,10 +296,10 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 	s.desk = &docket.Desk{
 		Store: s.queue, Claims: s.queue, Blobs: s.queue, Queue: s.queue,
 		Runner: &caseRunner{
-			evidence: func(ctx context.Context, rec *docket.Record) (localize.Evidence, error) {
+			evidence: func(ctx context.Context, rec *docket.Record, sink otlp.Sink) (localize.Evidence, error) {
 				o := s.conf.Load().OTLP
 				return window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
-					Settle: time.Duration(o.Settle), Resolved: rec.Resolved})
+					Settle: time.Duration(o.Settle), Resolved: rec.Resolved, Sink: sink})
 			},
 			repos: &repositories{list: s.served, mirror: s.mirror, source: func(name string) string { return s.conf.Load().Alerts[name].Repository }},
 			fence: fence, key: key, work: work, recipes: model.recipes, telemetry: s.tel, log: s.log,
