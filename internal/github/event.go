@@ -157,6 +157,9 @@ func (c *Client) checkEvent(e *docket.ForgeEvent, kind string, p payloadFields) 
 	e.Kind = docket.CheckRerun
 	suite := p.CheckSuite
 	if kind == "check_run" {
+		if p.CheckRun != nil && p.CheckRun.App.ID == 0 && fingerprintHex.MatchString(p.CheckRun.ExternalID) {
+			p.CheckRun.App.ID = c.options.AppID // the App may be left out, and the run names a case
+		}
 		if p.CheckRun == nil || p.CheckRun.App.ID != c.options.AppID {
 			return false
 		}

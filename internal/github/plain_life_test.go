@@ -297,6 +297,8 @@ func TestWebhookWithTheDocumentedFieldsOnly(t *testing.T) {
 			docket.ForgeEvent{Kind: docket.CommandComment, Number: 1, Comment: 5, Command: "explain", User: "alice"}},
 		"check run without its suite": {"check_run", `{"action":"rerequested",` + here + `,"check_run":{"head_sha":"` + sha + `","external_id":"` + fingerprint + `","app":{"id":42},"check_suite":null}}`,
 			docket.ForgeEvent{Kind: docket.CheckRerun, Head: sha, Case: fingerprint, User: "alice"}},
+		"check run without its App": {"check_run", `{"action":"rerequested",` + here + `,"check_run":{"head_sha":"` + sha + `","external_id":"` + fingerprint + `","app":null}}`,
+			docket.ForgeEvent{Kind: docket.CheckRerun, Head: sha, Case: fingerprint, User: "alice"}},
 		"push": {"push", `{"ref":"refs/heads/main","after":"` + sha + `",` + here + `,"commits":[],"head_commit":null}`,
 			docket.ForgeEvent{Kind: docket.BasePushed, Branch: "main", Head: sha, User: "alice"}},
 	} {
