@@ -13,6 +13,7 @@ import (
 	"github.com/remediator/remediator/attest"
 	"github.com/remediator/remediator/internal/casedir"
 	"github.com/remediator/remediator/internal/config"
+	"github.com/remediator/remediator/internal/otlp"
 	"github.com/remediator/remediator/internal/sandbox"
 	"github.com/remediator/remediator/internal/selftelemetry"
 	"github.com/remediator/remediator/internal/workbench"
@@ -25,7 +26,7 @@ import (
 // caseRunner works out the cases of serve by the same pipeline as run: evidence from the telemetry
 // window, code from a mirror of the repository. It implements docket.Runner.
 type caseRunner struct {
-	evidence  func(context.Context, *docket.Record) (localize.Evidence, error)
+	evidence  func(context.Context, *docket.Record, otlp.Sink) (localize.Evidence, error)
 	repos     *repositories
 	fence     *sandbox.Sandbox
 	key       *attest.Key
@@ -39,8 +40,12 @@ type caseRunner struct {
 func (r *caseRunner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunResult, error) {
 	rec := q.Record
 	q.Progress(remedy.Received, "waiting for telemetry of the incident")
-	ev, err := r.evidence(ctx, rec)
+	raw, err := newDrawn(filepath.Join(r.work, rec.Fingerprint+".telemetry"), q.Alert.Body)
 	if err != nil {
+		return nil, err
+	}
+	ev, err := r.evidence(ctx, rec, raw.w)
+	if err = errors.Join(err, raw.w.Close()); err != nil {
 		return nil, fmt.Errorf("telemetry of the incident: %w", err)
 	}
 	q.Progress(remedy.Gathered, "")
@@ -61,6 +66,9 @@ func (r *caseRunner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunR
 		res, err = nowhere(rec, missing, dir)
 	} else {
 		res, err = r.inside(ctx, q, ev, repo, dir)
+	}
+	if err == nil {
+		err = r.keep(raw, dir.Path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, discard(dir))

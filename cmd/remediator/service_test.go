@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -22,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/remediator/remediator/examples/shop"
+	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/internal/githubtest"
 	"github.com/remediator/remediator/internal/web"
 	"github.com/remediator/remediator/remedy/docket"
@@ -323,6 +325,47 @@ func resolvedAlert(body []byte) []byte {
 	return bytes.ReplaceAll(body, []byte(`"status":"firing"`), []byte(`"status":"resolved"`))
 }
 
+// unpack loads the telemetry that was kept with a case.
+func (s *served) unpack(fingerprint string) *bundle.Bundle {
+	s.t.Helper()
+	resp, err := http.Get(s.url + "/api/v1/cases/" + fingerprint + "/artifacts/" + docket.TelemetryFile)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	z, err := zstd.NewReader(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer z.Close()
+	dir := s.t.TempDir()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			s.t.Fatalf("%s: %v", resp.Status, err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(h.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	b, err := bundle.Load(dir, bundle.Limits{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return b
+}
+
 // cases are those that the API lists; nil while nobody answers.
 func (s *served) cases() []web.Item {
 	resp, err := http.Get(s.url + "/api/v1/cases")
@@ -390,6 +433,15 @@ func TestServeFromAlertToMerge(t *testing.T) {
 	}
 	if n := len(s.repo.Checks()); n != 1 {
 		t.Errorf("%d check runs, want one", n)
+	}
+
+	// What the case drew is kept with it, works as an incident again, and is nowhere at GitHub.
+	if refs, err := s.repo.Git("ls-tree", "-r", "--name-only", "refs/remediator/"+held.Fingerprint); err != nil || strings.Contains(refs, docket.TelemetryFile) || !strings.Contains(refs, "evidence.sigstore.json") {
+		t.Errorf("the evidence at GitHub is %q, %v", refs, err)
+	}
+	again := s.unpack(held.Fingerprint)
+	if again.Alert == nil || len(again.Evidence.Incident.Spans) < 100 || len(again.Evidence.Baseline.Spans) < 100 {
+		t.Errorf("kept were %d spans of the incident and %d of health", len(again.Evidence.Incident.Spans), len(again.Evidence.Baseline.Spans))
 	}
 
 	// The alert ends, and is told once.

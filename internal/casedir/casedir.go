@@ -33,13 +33,14 @@ const (
 	SignersFile     = "allowed_signers"
 	RootFile        = "trusted_root.json" // lets cosign verify without the network
 	ProposalFile    = "proposal.json"     // what became of it at GitHub; made after everything was signed
+	telemetryFile   = "telemetry.tar.zst" // what a service's case drew
 	Repository      = "repository.git"
 	RepositorySums  = "repository.sha256" // of every file of the clone, as sha256sum writes it
 	work            = ".work"
 	partialClone    = Repository + ".partial" // of a run that goes on, or was killed
 )
 
-var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, RootFile, ProposalFile, Repository, partialClone, RepositorySums, work}
+var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFile, KeyFile, SignersFile, RootFile, ProposalFile, telemetryFile, Repository, partialClone, RepositorySums, work}
 
 // Dir is an open case directory. It is locked until Close.
 type Dir struct {

@@ -215,16 +215,20 @@ func (s *survey) plan(alert, end time.Time, before time.Duration) *plan {
 	p := &plan{alert: alert, to: end, keepOneIn: s.oneIn}
 	floor := alert.Add(-before)
 	outcomes := s.outcomes()
+	known := before
 	p.from = alert.Add(-min(lag, before/3))
 	if at, ok := onset(outcomes, floor.UnixNano(), end.UnixNano()); ok {
 		p.onset = earliest(time.Unix(0, at), alert)
-		p.from = p.onset.Add(-lead)
+		// Where little is known of the time before, as after a first start, margins of a minute would leave no
+		// baseline: they take a share of what is known.
+		known = min(before, p.onset.Sub(time.Unix(0, outcomes[0].at)))
+		p.from = p.onset.Add(-min(lead, known/10))
 	}
 	if p.from.Before(floor) {
 		p.from = floor
 	}
 	length := max(p.to.Sub(p.from), shortest)
-	last := p.from.Add(-min(guard, before/10))
+	last := p.from.Add(-min(guard, known/10))
 	p.guarded, p.healthy = last, last.Add(-length)
 	best := badShare(outcomes, p.healthy, p.guarded)
 	for until := last.Add(-length / 4); !until.Add(-length).Before(floor); until = until.Add(-length / 4) {

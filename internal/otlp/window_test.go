@@ -462,3 +462,22 @@ func TestTracesThatShareAnID(t *testing.T) {
 		t.Errorf("%d spans", len(ev.Incident.Spans))
 	}
 }
+
+// TestShortHistoryStillGivesABaseline: a receiver that began to listen less than a minute before the incident.
+func TestShortHistoryStillGivesABaseline(t *testing.T) {
+	log := newRing(fixed(noon))
+	began := noon.Add(-30 * time.Second)
+	traffic(t, log, noon.Add(-75*time.Second), noon, func(at time.Time, n int) fate {
+		if at.Before(began) || n%2 == 0 {
+			return healthy(at, n)
+		}
+		return fate{failed: true, took: 20 * time.Millisecond}
+	})
+	ev := draw(t, newWindow(t, log, noon, nil), noon, Draw{})
+	if n := len(ev.Baseline.Spans); n < 60 || errorShare(ev.Baseline) > 0 {
+		t.Errorf("the baseline has %d spans, of which %.2f failed", n, errorShare(ev.Baseline))
+	}
+	if share := errorShare(ev.Incident); share < 0.3 {
+		t.Errorf("%.2f of the incident's requests failed", share)
+	}
+}

@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// TelemetryFile is the telemetry that a case drew, as it came in. It stays with the service: nothing raw goes to a forge.
+const TelemetryFile = "telemetry.tar.zst"
+
 // maxFile bounds one archived file of a case, so that a case cannot fill the store.
 const maxFile = 64 << 20
 

@@ -36,6 +36,9 @@ func putEvidence(ctx context.Context, w *work, r *Record) (string, error) {
 	}
 	files := map[string][]byte{}
 	for _, n := range names {
+		if n == TelemetryFile {
+			continue
+		}
 		if files[n], err = CaseFile(ctx, w.d.Blobs, r, n); err != nil {
 			return "", err
 		}
