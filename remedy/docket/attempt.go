@@ -187,7 +187,7 @@ func (w *work) finish(ctx context.Context, res *RunResult, severity incident.Sev
 	old := *r
 	err := w.update(ctx, func(r *Record) error {
 		r.Summary, r.Files, r.Result, r.Repository = sum, files, blob, res.Repository
-		r.Deaths, r.Failures, r.Failure = 0, 0, ""
+		r.Deaths, r.Failures, r.Failure, r.Away, r.Again = 0, 0, "", time.Time{}, time.Time{}
 		if c.Declined != nil {
 			r.to(Declined, d.Now(), "%s", d.clean(c.Declined.Why))
 			return nil

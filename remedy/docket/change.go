@@ -83,6 +83,7 @@ func (r *Record) hold(code string, now time.Time, format string, args ...any) {
 func (r *Record) again(now time.Time, format string, args ...any) {
 	r.Attempt, r.Deaths, r.Failures = 0, 0, 0
 	r.Admitted, r.Failure, r.Recheck = "", "", nil
+	r.Away, r.Again = time.Time{}, time.Time{}
 	r.to(Queued, now, format, args...)
 }
 

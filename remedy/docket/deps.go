@@ -16,6 +16,10 @@ var (
 	ErrConflict = errors.New("changed by somebody else")
 )
 
+// ErrAway means that something outside, such as the forge, cannot be reached for now. That is not the case's fault: it is
+// tried again for a day, with growing pauses, before it is given up.
+var ErrAway = errors.New("cannot be reached for now")
+
 // Store keeps records. Put compares Record.Revision with what is stored and sets it to the new
 // revision; 0 creates and fails with ErrConflict when the record is there.
 type Store interface {

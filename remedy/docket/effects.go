@@ -139,7 +139,7 @@ func (w *work) write(ctx context.Context) error {
 		if r.Pull != nil {
 			what = fmt.Sprintf("pull request %d", r.Pull.Number)
 		}
-		r.Rebases, r.Failures, r.Failure = 0, 0, ""
+		r.Rebases, r.Failures, r.Failure, r.Away, r.Again = 0, 0, "", time.Time{}, time.Time{}
 		r.to(Proposed, d.Now(), "%s", what)
 		return nil
 	})

@@ -85,7 +85,7 @@ func (d *Desk) take(ctx context.Context, fingerprint string) (*work, error) {
 			other = r.Lease
 			return errUnchanged
 		}
-		if !d.pending(r) {
+		if !d.pending(r) || r.waitsOut(now) {
 			return errUnchanged
 		}
 		taken = true
@@ -176,20 +176,44 @@ func (w *work) failed(ctx context.Context, why error) (gone bool, err error) {
 	d := w.d
 	text := d.clean(why.Error())
 	var ended *Record
-	_, err = d.update(ctx, w.last.Fingerprint, func(r *Record) error {
-		ended = nil
+	away := false
+	stored, err := d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+		ended, away = nil, false
 		if r.Lease == nil || r.Lease.Owner != w.token {
 			return errUnchanged
 		}
 		now := d.Now()
 		r.Lease = nil
+		working := r.Stage == Queued || r.Stage == Running || r.Stage == Writing
+		if errors.Is(why, ErrAway) && working {
+			if r.Away.IsZero() {
+				r.Away = now
+			}
+			if away = now.Sub(r.Away) < maxAway; away {
+				r.Again = now.Add(min(max(now.Sub(r.Away), time.Minute), 30*time.Minute))
+				if r.Failure != text {
+					r.Failure = text
+					r.note(now, "failure", text)
+				}
+				if r.Stage == Running {
+					r.Stage, r.Progress, r.Attempt = Queued, "", max(r.Attempt-1, 0)
+				}
+				return nil
+			}
+		} else {
+			r.Away = time.Time{}
+		}
 		r.Failure = text
 		r.Failures++
 		r.note(now, "failure", text)
 		most := d.Settings.withDefaults().Attempts
-		if (r.Stage == Queued || r.Stage == Running || r.Stage == Writing) && r.Failures >= most {
+		if working && (r.Failures >= most || !r.Away.IsZero()) {
 			// Deliveries of the task are not counted: a process that dies is not the case's fault.
-			r.to(Failed, now, "given up after %d attempts; mend what the failure names, then ask for a retry", r.Failures)
+			tried := fmt.Sprintf("%d attempts", r.Failures)
+			if !r.Away.IsZero() {
+				tried = now.Sub(r.Away).Round(time.Minute).String()
+			}
+			r.to(Failed, now, "given up after %s; mend what the failure names, then ask for a retry", tried)
 			ended = r
 		} else if r.Stage == Running {
 			r.Stage, r.Progress = Queued, ""
@@ -201,7 +225,20 @@ func (w *work) failed(ctx context.Context, why error) (gone bool, err error) {
 		// What people are told of the end is work as well.
 		return true, d.nudge(ctx, ended.Fingerprint)
 	}
+	if away && err == nil {
+		d.Log.WarnContext(ctx, "a case waits for what cannot be reached", "case", stored.Fingerprint, "since", stored.Away, "again", stored.Again, "error", why)
+		t := Task{Kind: CaseTask, Case: stored.Fingerprint, ID: fmt.Sprintf("away/%s/%d", stored.Fingerprint, stored.Revision)}
+		return true, d.Queue.PublishAfter(ctx, t, stored.Again.Sub(d.Now()))
+	}
 	return false, err
+}
+
+// maxAway is for how long a case waits for what cannot be reached.
+const maxAway = 24 * time.Hour
+
+// waitsOut says that the record is not to be worked on yet, since what it needs could not be reached just now.
+func (r *Record) waitsOut(now time.Time) bool {
+	return now.Before(r.Again) && (r.Stage == Queued || r.Stage == Writing)
 }
 
 // guarded turns a panic into an error, so that one poisonous case does not end the service.

@@ -255,6 +255,45 @@ func TestForgeThatIsDownForLong(t *testing.T) {
 	}
 }
 
+// TestForgeThatIsAwayForHours: an outage outside costs time and not the case, while a run needs it and while it writes.
+func TestForgeThatIsAwayForHours(t *testing.T) {
+	for name, breaks := range map[string]func(w *world, p *process, outage func() error){
+		"run": func(w *world, _ *process, outage func() error) {
+			w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) { o.Err = outage() }
+		},
+		"effect": func(_ *world, p *process, outage func() error) {
+			p.p.Fail = func(step string, done bool) error {
+				if step == "forge pull" && !done {
+					return outage()
+				}
+				return nil
+			}
+		},
+	} {
+		for hours, want := range map[int]string{3: "proposed", 30: "failed"} {
+			t.Run(fmt.Sprintf("%s, %d hours", name, hours), func(t *testing.T) {
+				w := newWorld(t)
+				p := w.process()
+				end := w.clock.Now().Add(time.Duration(hours) * time.Hour)
+				tries := 0
+				breaks(w, p, func() error {
+					if w.clock.Now().After(end) {
+						return nil
+					}
+					tries++
+					return fmt.Errorf("clone: %w", docket.ErrAway)
+				})
+				p.alert(w.firing(0))
+				p.settle()
+				if r := w.stage(0, want); tries < 5 || tries > 80 || want == "proposed" && (!r.Away.IsZero() || r.Attempt > 1) {
+					t.Errorf("%d tries: %+v", tries, r)
+				}
+				w.once()
+			})
+		}
+	}
+}
+
 // TestForbidden: what is not permitted holds the case if it needs it, and is passed over if not.
 func TestForbidden(t *testing.T) {
 	for step, want := range map[string]string{"forge branch": "held forbidden", "forge pull": "held forbidden", "forge check": "proposed", "forge status": "proposed"} {

@@ -55,14 +55,16 @@ type Record struct {
 	JoinedTo string   `json:"joined_to,omitempty"`
 	Members  []string `json:"members,omitempty"` // fingerprints that joined this one
 
-	Attempt  int      `json:"attempt"`            // runs begun since a person or an event last asked for one
-	Deaths   int      `json:"deaths,omitempty"`   // processes that died while they worked on it
-	Failures int      `json:"failures,omitempty"` // in a row, which the process lived through
-	Runs     int      `json:"runs"`               // runs begun in all; names the files of each
-	Round    int      `json:"round,omitempty"`    // how often a person let it go on after its fix was merged; each has a branch of its own
-	Rebases  int      `json:"rebases,omitempty"`  // in a row, because the base moved before anything was written
-	Progress string   `json:"progress,omitempty"` // state of the pipeline while Running
-	Summary  *Summary `json:"summary,omitempty"`  // of the finished case
+	Attempt  int       `json:"attempt"`            // runs begun since a person or an event last asked for one
+	Deaths   int       `json:"deaths,omitempty"`   // processes that died while they worked on it
+	Failures int       `json:"failures,omitempty"` // in a row, which the process lived through
+	Away     time.Time `json:"away,omitzero"`      // since when what the case needs cannot be reached (ErrAway)
+	Again    time.Time `json:"again,omitzero"`     // when it is tried again then
+	Runs     int       `json:"runs"`               // runs begun in all; names the files of each
+	Round    int       `json:"round,omitempty"`    // how often a person let it go on after its fix was merged; each has a branch of its own
+	Rebases  int       `json:"rebases,omitempty"`  // in a row, because the base moved before anything was written
+	Progress string    `json:"progress,omitempty"` // state of the pipeline while Running
+	Summary  *Summary  `json:"summary,omitempty"`  // of the finished case
 	// Files is the prefix of the blobs that hold the files of the last finished run, one each:
 	// Files + "case.json", Files + "report.html" and so on; "" when there are none. CaseFile reads one.
 	Files    string    `json:"files,omitempty"`

@@ -60,7 +60,7 @@ func (d *Desk) sweepRecord(ctx context.Context, r *Record, reconcile bool) error
 		return d.release(ctx, r, "there is access to a forge now")
 	}
 	free := r.Lease == nil || !now.Before(r.Lease.Until)
-	if free && now.Sub(r.Updated) >= set.Lease && d.pending(r) {
+	if free && now.Sub(r.Updated) >= set.Lease && d.pending(r) && !r.waitsOut(now) {
 		return d.Queue.Publish(ctx, Task{Kind: CaseTask, Case: r.Fingerprint, ID: "sweep/" + r.Fingerprint + "/" + strconv.FormatUint(r.Revision, 10) + "/" + now.UTC().Format("2006010215")})
 	}
 	return nil
