@@ -121,7 +121,7 @@ func queueOptions(conf config.Server, log *slog.Logger) queue.Options {
 	}
 	if o.URL == "" {
 		o.DataDir = filepath.Join(conf.DataDir, "state")
-		o.AckWait = 3 * time.Second // no network lies between
+		o.AckWait = 5 * time.Second // no network lies between
 	} else {
 		o.Replicas = conf.NATS.Replicas
 	}
@@ -130,12 +130,12 @@ func queueOptions(conf config.Server, log *slog.Logger) queue.Options {
 
 func (s *service) readSecrets(conf config.Server) error {
 	var all serviceSecrets
-	for path, into := range map[string]*config.Secret{conf.OTLP.TokenFile: &all.otlp, conf.GitHub.WebhookSecretFile: &all.github} {
-		secret, err := config.ReadSecret(path)
-		if err != nil {
-			return err
-		}
-		*into = secret
+	var err error
+	if all.otlp, err = config.ReadSecret(conf.OTLP.TokenFile); err != nil {
+		return err
+	}
+	if all.github, err = config.ReadSecret(conf.GitHub.WebhookSecretFile); err != nil {
+		return err
 	}
 	s.secrets.Store(&all)
 	return nil
@@ -210,19 +210,15 @@ func (s *service) openGitHub(conf config.Server) error {
 	}
 	o := github.Options{URL: g.URL, AppID: int64(g.AppID), Autonomy: s.cap, Mirrors: filepath.Join(conf.DataDir, "mirrors"),
 		Version: version(), Log: s.log, Observe: s.githubObserver()}
-	for path, use := range map[string]func(config.Secret){
-		g.PrivateKeyFile: func(k config.Secret) { o.PrivateKey = k.Bytes() },
-		g.TokenFile:      func(t config.Secret) { o.Token = t.Text() },
-	} {
-		secret, err := config.ReadSecret(path)
-		if err != nil {
-			return err
-		}
-		if path != "" {
-			use(secret)
-		}
+	key, err := config.ReadSecret(g.PrivateKeyFile)
+	if err != nil {
+		return err
 	}
-	var err error
+	token, err := config.ReadSecret(g.TokenFile)
+	if err != nil {
+		return err
+	}
+	o.PrivateKey, o.Token = key.Bytes(), token.Text()
 	s.github, err = github.New(o)
 	return err
 }

@@ -201,13 +201,24 @@ func (d *Desk) repeat(r *Record, a Alert, in incident.Incident) (kind string) {
 		r.hold("came_back", now, "the alert fires again although its fix was merged at %s; nothing more is proposed for this cause until a person approves it", r.Ended.UTC().Format(time.RFC3339))
 		return "came_back"
 	case Declined, Failed, Joined:
-		if r.Summary == nil && r.Stage == Declined || now.Sub(r.Ended) >= d.Settings.withDefaults().Reopen {
+		reopen := d.Settings.withDefaults().Reopen
+		if r.Summary != nil && r.Summary.Decline == thinEvidence {
+			reopen = min(reopen, thinPause) // what was missing may be there now
+		}
+		if r.Summary == nil && r.Stage == Declined || now.Sub(r.Ended) >= reopen {
 			r.JoinedTo = ""
 			r.again(now, "the alert fires again")
 		}
 	}
 	return kind
 }
+
+// thinEvidence is the code of a decline for want of telemetry or of anything in it that stands out, and thinPause how
+// long after it a new episode of the alert is not looked at.
+const (
+	thinEvidence = "evidence_too_thin"
+	thinPause    = 5 * time.Minute
+)
 
 // resolve notes the end of an alert.
 func (d *Desk) resolve(r *Record, a Alert, in incident.Incident, now time.Time) string {

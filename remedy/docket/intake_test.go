@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/remedy"
 	"github.com/remediator/remediator/remedy/docket"
 	"github.com/remediator/remediator/remedy/docket/dockettest"
 )
@@ -206,6 +207,26 @@ func TestFlappingOfAHopelessCase(t *testing.T) {
 	if n := w.runner.Runs(""); n != 2 {
 		t.Errorf("%d runs, the second was due hours later", n)
 	}
+}
+
+// TestTelemetryThatWasMissingIsLookedForSooner: a case that saw nothing is worked out anew minutes later, not hours.
+func TestTelemetryThatWasMissingIsLookedForSooner(t *testing.T) {
+	w := newWorld(t)
+	w.runner.Plan = func(_ docket.RunRequest, o *dockettest.Outcome) {
+		o.Decline = &remedy.Decline{Code: "evidence_too_thin", Why: "no telemetry", Next: "connect it"}
+	}
+	p := w.process()
+	p.alert(w.firing(0))
+	p.settle()
+	w.stage(0, "declined")
+	w.clock.Advance(time.Minute)
+	p.alert(w.resolved(0))
+	p.settle()
+	w.clock.Advance(10 * time.Minute)
+	w.runner.Plan = nil
+	p.alert(w.firing(0))
+	p.settle()
+	w.stage(0, "proposed")
 }
 
 // TestDeclinedBeforeItsStartIsTakenUp when the alert fires again.
