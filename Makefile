@@ -18,7 +18,7 @@ build: ## Build the binary into bin/
 test: ## Run all tests with the race detector; what is skipped says what was missing
 	@mkdir -p $(OUT)
 	@echo "$(GO) test -race ./... (everything it prints is in $(OUT)/test.log)"
-	@$(GO) test -race -timeout 30m -v ./... >$(OUT)/test.log 2>&1; status=$$?; \
+	@$(GO) test -race -timeout 60m -v ./... >$(OUT)/test.log 2>&1; status=$$?; \
 	 grep -E '^(ok|FAIL|panic:|fatal error:)|\[build failed\]|^# ' $(OUT)/test.log; \
 	 if grep -q -- '--- SKIP' $(OUT)/test.log; then echo; echo "skipped:"; grep -B2 -- '--- SKIP' $(OUT)/test.log | grep -v -E '^(=== |--$$)'; fi; \
 	 if [ $$status -ne 0 ]; then echo; echo "failures:"; grep -B40 -E -- '--- FAIL|^panic:' $(OUT)/test.log | grep -v -E '^=== (RUN|PAUSE|CONT|NAME)|--- PASS' | tail -300; fi; exit $$status
