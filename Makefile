@@ -42,8 +42,8 @@ python-env: ## Make the environment of the sample shop's Python service
 	examples/shop/python-env $(OUT)/python
 
 .PHONY: test-live
-test-live: ## Tests that need what takes minutes to build (cosign); kept in a cache folder outside the repository
-	REMEDIATOR_LIVE=1 $(GO) test -timeout 30m -run Live ./...
+test-live: ## Tests that need what takes minutes to build (cosign, act); kept in a cache folder outside the repository
+	REMEDIATOR_LIVE=1 $(GO) test -count 1 -timeout 60m -run 'Live|Cosign|InAWorkflow' ./...
 
 .PHONY: test-model
 test-model: ## Tests with a real language model; internal/llm/install-model installs it outside the repository
