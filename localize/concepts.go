@@ -16,8 +16,6 @@ type concept struct {
 }
 
 // concepts are stemmed on use.
-//
-//nolint:gochecknoglobals // read-only table
 var concepts = []concept{
 	{"retry", []string{"retry", "retries", "attempt", "attempts", "exhausted", "backoff", "burst"},
 		[]string{"retry", "retries", "attempt", "attempts", "backoff", "jitter", "sleep", "delay"}},

@@ -79,7 +79,7 @@ func (m *miner) add(scope, message string) int32 {
 			}
 		}
 	} else {
-		best = int32(len(m.list)) //nolint:gosec // bounded by maxTemplates
+		best = int32(len(m.list)) // bounded by maxTemplates
 		m.list = append(m.list, template{scope: scope, tokens: tokens, sample: message})
 		m.root[key] = append(leaf, best)
 	}

@@ -16,8 +16,6 @@ type frame struct {
 }
 
 // The forms of stack lines.
-//
-//nolint:gochecknoglobals // compiled once
 var (
 	goFile    = regexp.MustCompile(`^\s+(\S+\.go):(\d+)`)
 	pyFrame   = regexp.MustCompile(`^\s*File "([^"]+)", line (\d+)(?:, in (\S+))?`)

@@ -150,8 +150,6 @@ func leadingNumber(s string) (float64, bool) {
 }
 
 // timeUnits are the units of durations in seconds.
-//
-//nolint:gochecknoglobals // read-only table
 var timeUnits = map[string]float64{"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400,
 	"Nanosecond": 1e-9, "Microsecond": 1e-6, "Millisecond": 1e-3, "Second": 1, "Minute": 60, "Hour": 3600}
 

@@ -76,7 +76,7 @@ func (l *eventLog) add(logs []telemetry.Log, current bool) []int32 {
 		}
 		id, ok := l.ids[key]
 		if !ok {
-			id = int32(len(l.list)) //nolint:gosec // bounded by the miner and the reader's limits
+			id = int32(len(l.list)) // bounded by the miner and the reader's limits
 			l.ids[key] = id
 			if namespace == "" {
 				namespace = r.Scope

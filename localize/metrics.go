@@ -22,8 +22,6 @@ const (
 
 // classWords decide the class; the first class with a word in the name wins. The words are
 // those of the OpenTelemetry and Prometheus naming conventions.
-//
-//nolint:gochecknoglobals // read-only table
 var classWords = []struct {
 	class metricClass
 	words []string

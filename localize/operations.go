@@ -46,7 +46,7 @@ func (o *operations) of(s *telemetry.Span) int32 {
 	sig := s.Signature()
 	id, ok := o.ids[sig]
 	if !ok {
-		id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+		id = int32(len(o.list)) // bounded by the reader's limits
 		o.ids[sig] = id
 		o.list = append(o.list, operation{
 			service: s.Resource.Service, name: s.Operation(), span: telemetry.NormalName(s.Name), kind: s.Kind,
@@ -102,7 +102,7 @@ func (o *operations) nameCalls(tr *telemetry.Trace, recs []spanRec) {
 			key := opKey{a: "call", b: fmt.Sprint(recs[i].op, ">", recs[c].op)}
 			id, ok := o.fast[key]
 			if !ok {
-				id = int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+				id = int32(len(o.list)) // bounded by the reader's limits
 				op := o.list[recs[i].op]
 				op.peer = callee
 				if isCatchAll(op.name) {
@@ -123,7 +123,7 @@ func (o *operations) combine(root, next int32) int32 {
 	if id, ok := o.fast[key]; ok {
 		return id
 	}
-	id := int32(len(o.list)) //nolint:gosec // bounded by the reader's limits
+	id := int32(len(o.list)) // bounded by the reader's limits
 	c := o.list[root]
 	c.name += " > " + o.list[next].service + " " + o.list[next].name
 	o.list = append(o.list, c)

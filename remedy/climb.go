@@ -30,6 +30,7 @@ func (r *run) climb(ctx context.Context) error {
 	left := r.c.Options
 	r.c.Options = nil
 	var best, second *attempt
+	var stood []int // options that nothing speaks against
 	tried := 0
 	for _, o := range r.ladder.Options {
 		rec := Option{ID: o.ID, Rung: o.Rung, Title: o.Title, Recipe: o.Recipe, Suggests: o.Why}
@@ -51,6 +52,7 @@ func (r *run) climb(ctx context.Context) error {
 				break
 			}
 			a.option = len(r.c.Options)
+			stood = append(stood, a.option)
 			switch {
 			case rec.Verdicts.Proved:
 				best = a
@@ -68,7 +70,7 @@ func (r *run) climb(ctx context.Context) error {
 		r.decline("no_option_proved", "every option of the ladder was tried and none passed the proof", nextForSuspect(r.c))
 		return nil
 	}
-	r.take(best)
+	r.take(best, stood)
 	return nil
 }
 
@@ -181,12 +183,12 @@ func (v *Verdicts) mends() bool {
 	return outcome["golden_base"] == replay.Red && outcome["golden_on"] == replay.Green
 }
 
-func (r *run) take(a *attempt) {
+func (r *run) take(a *attempt, stood []int) {
 	c, rec := r.c, &r.c.Options[a.option]
 	rec.Outcome = Chosen
-	for i := range c.Options {
-		if o := &c.Options[i]; i != a.option && o.Verdicts != nil && o.Verdicts.standing() {
-			o.Why = "it stands, but another option has more to show for it: " + o.Why
+	for _, i := range stood {
+		if i != a.option {
+			c.Options[i].Why = "it stands, but another option has more to show for it: " + c.Options[i].Why
 		}
 	}
 	c.Policy, c.Verdicts = rec.Policy, rec.Verdicts

@@ -139,9 +139,9 @@ func (m *routeModel) nearest(t time.Duration, failed bool) *RecordedCall {
 		}
 		return false
 	}
-	for i := at - 1; i >= 0 && !look(i); i-- { //nolint:revive // look does the work
+	for i := at - 1; i >= 0 && !look(i); i-- { // look does the work
 	}
-	for i := at; i < len(m.calls) && !look(i); i++ { //nolint:revive // look does the work
+	for i := at; i < len(m.calls) && !look(i); i++ { // look does the work
 	}
 	if fresh >= 0 {
 		m.used[fresh] = true

@@ -31,7 +31,7 @@ type LogLink struct {
 func Correlate(logs []Log, traces []Trace, bucket time.Duration) []LogLink {
 	byID := make(map[TraceID]int32, len(traces))
 	for i := range traces {
-		byID[traces[i].ID] = int32(i) //nolint:gosec // bounded by Limits.Spans
+		byID[traces[i].ID] = int32(i) // bounded by Limits.Spans
 	}
 	var times *openSpans
 	out := make([]LogLink, len(logs))
@@ -63,11 +63,11 @@ func inTrace(l *Log, t *Trace, index int32) LogLink {
 	var shortest time.Duration
 	for i, s := range t.Spans {
 		if !l.Span.IsZero() && s.ID == l.Span {
-			return LogLink{Trace: index, Span: int32(i), Tie: BySpan} //nolint:gosec // bounded
+			return LogLink{Trace: index, Span: int32(i), Tie: BySpan} // bounded
 		}
 		if s.Resource.Service == l.Resource.Service && s.Start <= l.Time && l.Time <= s.End() &&
 			(link.Span < 0 || s.Duration < shortest) {
-			link.Span, shortest = int32(i), s.Duration //nolint:gosec // bounded
+			link.Span, shortest = int32(i), s.Duration // bounded
 		}
 	}
 	return link
@@ -86,7 +86,7 @@ func newOpenSpans(traces []Trace) *openSpans {
 	for t := range traces {
 		for i, s := range traces[t].Spans {
 			refs := o.byService[s.Resource.Service]
-			o.byService[s.Resource.Service] = append(refs, spanRef{s.Start, s.End(), int32(t), int32(i)}) //nolint:gosec // bounded
+			o.byService[s.Resource.Service] = append(refs, spanRef{s.Start, s.End(), int32(t), int32(i)}) // bounded
 		}
 	}
 	for _, refs := range o.byService {

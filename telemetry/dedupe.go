@@ -16,7 +16,7 @@ func dedupe(spans []Span) (kept []Span, dropped, shared int) {
 		k := key{s.Trace, s.ID}
 		j, ok := seen[k]
 		if !ok {
-			seen[k] = int32(len(kept)) //nolint:gosec // bounded by Limits.Spans
+			seen[k] = int32(len(kept)) // bounded by Limits.Spans
 			kept = append(kept, *s)
 			continue
 		}

@@ -107,9 +107,9 @@ func (r *Reader) point(start, at pcommon.Timestamp, v float64, cumulative bool) 
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return Point{}, false
 	}
-	pt := Point{Time: int64(at), Value: v, Cumulative: cumulative} //nolint:gosec // in range
+	pt := Point{Time: int64(at), Value: v, Cumulative: cumulative} // in range
 	if plausible(uint64(start)) {
-		pt.Start = int64(start) //nolint:gosec // in range
+		pt.Start = int64(start) // in range
 	}
 	return pt, true
 }

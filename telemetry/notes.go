@@ -26,8 +26,6 @@ const (
 )
 
 // noteTexts say each note in words.
-//
-//nolint:gochecknoglobals // read-only table
 var noteTexts = map[string]string{
 	NoteMalformedLine:    "lines could not be decoded as OTLP/JSON and were skipped",
 	NoteLongLine:         "lines were longer than the limit and were skipped",

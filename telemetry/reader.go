@@ -75,7 +75,7 @@ func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
 		r.notes.add(NoteTimeOutOfRange, 1)
 		return
 	}
-	d := time.Duration(end) - time.Duration(start) //nolint:gosec // both are in range
+	d := time.Duration(end) - time.Duration(start) // both are in range
 	if d < 0 {
 		r.notes.add(NoteNegativeDuration, 1)
 		d = 0
@@ -89,7 +89,7 @@ func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
 		Resource: res, Scope: scope,
 		Name:     r.strings.str(r.cut(in.Name(), r.limits.Value)),
 		Message:  r.strings.str(r.cut(in.Status().Message(), r.limits.Value)),
-		Start:    int64(start), //nolint:gosec // in range
+		Start:    int64(start), // in range
 		Duration: d,
 	}
 	if k := in.Kind(); k >= ptrace.SpanKindInternal && k <= ptrace.SpanKindConsumer {
@@ -122,7 +122,7 @@ func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
 func (r *Reader) event(in ptrace.SpanEvent) Event {
 	e := Event{Name: r.strings.str(r.cut(in.Name(), r.limits.Value)), Attrs: r.attrs(in.Attributes(), false)}
 	if t := uint64(in.Timestamp()); plausible(t) {
-		e.Time = int64(t) //nolint:gosec // in range
+		e.Time = int64(t) // in range
 	}
 	if e.Name != EventException {
 		kind := e.Attrs.Get("event")
@@ -165,7 +165,7 @@ func (r *Reader) addLog(res *Resource, scope string, in plog.LogRecord) {
 		return
 	}
 	l := Log{
-		Time:     int64(t), //nolint:gosec // in range
+		Time:     int64(t), // in range
 		Resource: res, Scope: scope,
 		Severity: severity(in),
 		Trace:    TraceID(in.TraceID()), Span: SpanID(in.SpanID()),

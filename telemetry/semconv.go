@@ -51,8 +51,6 @@ const (
 // aliases maps names of older conventions, of OpenTracing and of widespread private habits to
 // the current ones (OpenTelemetry semantic conventions 1.37: the migration guides for HTTP,
 // database, RPC, messaging and code attributes). It is the only such table.
-//
-//nolint:gochecknoglobals // read-only table
 var aliases = map[string]string{
 	// HTTP and URL
 	"http.method":                         AttrHTTPMethod,
@@ -194,8 +192,6 @@ func rename(key string, incoming bool) string {
 }
 
 // grpcCodes are the names of gRPC's status codes by number.
-//
-//nolint:gochecknoglobals // read-only table
 var grpcCodes = [...]string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
 	"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
 	"UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}

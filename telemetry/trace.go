@@ -47,7 +47,7 @@ func GroupTraces(spans []Span) []Trace {
 	for i := range spans {
 		t, ok := index[spans[i].Trace]
 		if !ok {
-			t = int32(len(sizes)) //nolint:gosec // bounded by Limits.Spans
+			t = int32(len(sizes)) // bounded by Limits.Spans
 			index[spans[i].Trace] = t
 			sizes = append(sizes, 0)
 		}
@@ -104,7 +104,7 @@ func (w *treeBuilder) build(t *Trace) {
 		clear(w.byID)
 		for i, s := range t.Spans {
 			if _, taken := w.byID[s.ID]; !taken {
-				w.byID[s.ID] = int32(i) //nolint:gosec // bounded by Limits.Spans
+				w.byID[s.ID] = int32(i) // bounded by Limits.Spans
 			}
 		}
 	}
@@ -117,7 +117,7 @@ func (w *treeBuilder) build(t *Trace) {
 		}
 		for i, s := range t.Spans {
 			if s.ID == id {
-				return int32(i) //nolint:gosec // small
+				return int32(i) // small
 			}
 		}
 		return -1
@@ -129,7 +129,7 @@ func (w *treeBuilder) build(t *Trace) {
 		}
 		p := find(s.Parent)
 		switch {
-		case p == int32(i): //nolint:gosec // bounded
+		case p == int32(i): // bounded
 			t.Cyclic = true
 		case p < 0:
 			t.Broken = true
@@ -157,7 +157,7 @@ func (w *treeBuilder) cutCycles(t *Trace) {
 	}
 	state := make([]uint8, len(t.parent))
 	for i := range t.parent {
-		j := int32(i) //nolint:gosec // bounded
+		j := int32(i) // bounded
 		for j >= 0 && state[j] == 0 {
 			state[j] = 1
 			j = t.parent[j]
@@ -169,7 +169,7 @@ func (w *treeBuilder) cutCycles(t *Trace) {
 				cut = min(cut, k)
 			}
 		}
-		for k := int32(i); k >= 0 && state[k] == 1; k = t.parent[k] { //nolint:gosec // bounded
+		for k := int32(i); k >= 0 && state[k] == 1; k = t.parent[k] { // bounded
 			state[k] = 2
 		}
 		if cut >= 0 {

@@ -20,7 +20,7 @@ directory unless told to.
 
 Exit codes: 0 done or proposed, 1 unexpected failure, 2 usage, 3 input cannot be used,
 4 this machine lacks something, 5 the answer is no (verification failed, policy denies,
-replay is red), 10 declined with a report.`
+replay is red), 10 declined or held for a person, with a report.`
 
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, io stdio) int {

@@ -41,8 +41,6 @@ type Bundle struct {
 }
 
 // windows and signals are the parts of a bundle, in the order they are read.
-//
-//nolint:gochecknoglobals // read-only tables
 var (
 	windows = []string{"incident", "baseline"}
 	signals = []telemetry.Signal{telemetry.Traces, telemetry.Logs, telemetry.Metrics}
@@ -128,7 +126,7 @@ func openFile(root *os.Root, name string) (*os.File, error) {
 	}
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // absence is not an error here
+		return nil, nil // absence is not an error here
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read incident bundle: %w", err)

@@ -52,7 +52,7 @@ func openLines(root *os.Root, name string, limit int64) (*lines, error) {
 		}
 		return l, nil
 	}
-	return nil, nil //nolint:nilnil // absence is not an error here
+	return nil, nil // absence is not an error here
 }
 
 func (l *lines) Read(p []byte) (int, error) {

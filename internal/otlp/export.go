@@ -48,9 +48,9 @@ func boundsAt(now time.Time, keep time.Duration) bounds {
 	return bounds{oldest: nanos(now.Add(-keep)), newest: nanos(now.Add(ahead)), now: nanos(now)}
 }
 
-func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 1)) } //nolint:gosec // positive
+func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 1)) } // positive
 
-func moment(t uint64) time.Time { return time.Unix(0, int64(t)).UTC() } //nolint:gosec // within bounds
+func moment(t uint64) time.Time { return time.Unix(0, int64(t)).UTC() } // within bounds
 
 func (b bounds) holds(t pcommon.Timestamp) bool {
 	return uint64(t) >= b.oldest && uint64(t) <= b.newest

@@ -147,7 +147,7 @@ func (s *survey) part(e export, p *plan, window string) drawn {
 		md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 			rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 				sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-					removePoints(m, func(at pcommon.Timestamp) bool { return p.moment(int64(at)) != window }) //nolint:gosec // checked when it came
+					removePoints(m, func(at pcommon.Timestamp) bool { return p.moment(int64(at)) != window }) // checked when it came
 					return points(m) == 0
 				})
 				return sm.Metrics().Len() == 0
@@ -186,9 +186,9 @@ func (s *survey) home(r plog.LogRecord, p *plan) string {
 	}
 	if j := s.journeys[r.TraceID()]; j != nil && !r.TraceID().IsEmpty() {
 		// Not further than a trace is followed: whoever writes the id of a trace hours later means another time.
-		if d := time.Duration(int64(at) - j.end); d < tail { //nolint:gosec // checked when it came
+		if d := time.Duration(int64(at) - j.end); d < tail { // checked when it came
 			return p.side(j)
 		}
 	}
-	return p.moment(int64(at)) //nolint:gosec // checked when it came
+	return p.moment(int64(at)) // checked when it came
 }

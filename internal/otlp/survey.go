@@ -79,7 +79,7 @@ func (w *Window) survey(ctx context.Context, from, to time.Time) (*survey, error
 							at = r.ObservedTimestamp()
 						}
 						if len(s.logs) < w.o.MaxTraces {
-							s.logs = append(s.logs, outcome{int64(at), r.SeverityNumber() >= 17}) //nolint:gosec // checked when it came
+							s.logs = append(s.logs, outcome{int64(at), r.SeverityNumber() >= 17}) // checked when it came
 						}
 					}
 				}
@@ -104,7 +104,7 @@ func (s *survey) see(service string, span ptrace.Span) {
 	if id.IsEmpty() || !s.looksAt(id) {
 		return
 	}
-	start, end := int64(span.StartTimestamp()), int64(span.EndTimestamp()) //nolint:gosec // checked when it came
+	start, end := int64(span.StartTimestamp()), int64(span.EndTimestamp()) // checked when it came
 	end = max(start, end)
 	j := s.journeys[id]
 	if j == nil {
@@ -147,7 +147,7 @@ func (s *survey) operation(service, name string) int32 {
 		if len(s.operations) >= maxOperations {
 			return -1
 		}
-		op = int32(len(s.operations)) //nolint:gosec // bounded
+		op = int32(len(s.operations)) // bounded
 		s.operations[key] = op
 	}
 	return op

@@ -74,7 +74,7 @@ func graphSVG(g localize.Graph) template.HTML {
 		fmt.Fprintf(&b, `<text class="facts" x="%.0f" y="%.0f">p95 %s (%s)</text></g>`, p.x+10, p.y+51, seconds(n.P95.Incident), seconds(n.P95.Baseline))
 	}
 	b.WriteString(`</svg>`)
-	return template.HTML(b.String()) //nolint:gosec // every string above is escaped
+	return template.HTML(b.String()) // every string above is escaped
 }
 
 // worst bounds the picture to the nodes that carry most blame, then most traffic.

@@ -64,7 +64,7 @@ func waterfallSVG(name string, bars []bar) template.HTML {
 	if dropped > 0 {
 		fmt.Fprintf(&b, `<p class="note">%d further spans are not drawn.</p>`, dropped)
 	}
-	return template.HTML(b.String()) //nolint:gosec // every string above is escaped
+	return template.HTML(b.String()) // every string above is escaped
 }
 
 func pathBars(path []localize.PathSegment) []bar {

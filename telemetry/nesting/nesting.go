@@ -99,7 +99,7 @@ func deep(data []byte, left int, outer *int) bool {
 				return false
 			}
 			data = data[n:]
-			size = int(length) //nolint:gosec // at most len(data)
+			size = int(length) // at most len(data)
 			if left > Depth-3 {
 				*outer++
 			}
