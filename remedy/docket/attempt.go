@@ -136,7 +136,7 @@ func (w *work) progress(ctx context.Context) func(remedy.State, string) {
 			err = w.perform(ctx) // answers to what people asked in the meantime need not wait for the end
 		}
 		if err != nil && !errors.Is(err, errLost) {
-			w.d.Log.DebugContext(ctx, "progress was not told", "case", w.last.Fingerprint, "error", w.d.clean(err.Error()))
+			w.d.Log.DebugContext(ctx, "progress was not told", "case", w.fingerprint, "error", w.d.clean(err.Error()))
 		}
 	}
 }

@@ -205,13 +205,13 @@ func (w *work) effect(ctx context.Context, t todo) error {
 	ref, err := t.do(ctx, w, w.record())
 	d.observe(Observation{Kind: "effect", Record: w.record(), Key: t.key, Elapsed: d.Now().Sub(begun), Err: err})
 	if t.key == "notify" && err != nil && ctx.Err() == nil {
-		d.Log.WarnContext(ctx, "people could not be told; it is tried again later", "case", w.last.Fingerprint, "error", d.clean(err.Error()))
+		d.Log.WarnContext(ctx, "people could not be told; it is tried again later", "case", w.fingerprint, "error", d.clean(err.Error()))
 		return nil
 	}
 	given := ""
 	if t.optional && (errors.Is(err, ErrForbidden) || errors.Is(err, ErrHumanCommits)) {
 		// Nothing is worth holding the case for which is only said about it.
-		d.Log.WarnContext(ctx, "an effect was given up", "case", w.last.Fingerprint, "effect", t.key, "error", d.clean(err.Error()))
+		d.Log.WarnContext(ctx, "an effect was given up", "case", w.fingerprint, "effect", t.key, "error", d.clean(err.Error()))
 		given, err = d.clean(err.Error()), nil
 	}
 	if err != nil {

@@ -13,12 +13,13 @@ import (
 // errLost means that the record is not this worker's any more: somebody moved it on, or took it over.
 var errLost = errors.New("the record is not this worker's any more")
 
-// work is one worker's hold on one record.
+// work is one worker's hold on one record. The heartbeat updates the record beside the work itself.
 type work struct {
-	d     *Desk
-	token string
-	mu    sync.Mutex
-	last  *Record // as last stored
+	d           *Desk
+	token       string
+	fingerprint string
+	mu          sync.Mutex
+	last        *Record // as last stored
 }
 
 // record is the record as last seen.
@@ -30,7 +31,7 @@ func (w *work) record() *Record {
 
 // update changes the record while it is this worker's, and keeps it for another while.
 func (w *work) update(ctx context.Context, change func(*Record) error) error {
-	r, err := w.d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+	r, err := w.d.update(ctx, w.fingerprint, func(r *Record) error {
 		if r.Lease == nil || r.Lease.Owner != w.token {
 			return errLost
 		}
@@ -50,7 +51,9 @@ func (w *work) update(ctx context.Context, change func(*Record) error) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = r
+	if r.Revision > w.last.Revision { // of two updates at a time the one stored first may come back last
+		w.last = r
+	}
 	return nil
 }
 
@@ -75,7 +78,7 @@ func (w *work) beat(ctx context.Context, lost context.CancelCauseFunc) {
 // somebody else has it; then it is looked at again after that one's lease.
 func (d *Desk) take(ctx context.Context, fingerprint string) (*work, error) {
 	now := d.Now()
-	w := &work{d: d, token: fmt.Sprintf("%s/%d", d.Owner, d.takes.Add(1))}
+	w := &work{d: d, fingerprint: fingerprint, token: fmt.Sprintf("%s/%d", d.Owner, d.takes.Add(1))}
 	var other *Lease
 	taken := false
 	r, err := d.update(ctx, fingerprint, func(r *Record) error {
@@ -155,7 +158,7 @@ func (w *work) do(ctx context.Context) error {
 
 // release gives the record back.
 func (w *work) release(ctx context.Context) error {
-	_, err := w.d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+	_, err := w.d.update(ctx, w.fingerprint, func(r *Record) error {
 		if r.Lease == nil || r.Lease.Owner != w.token {
 			return errUnchanged
 		}
@@ -177,7 +180,7 @@ func (w *work) failed(ctx context.Context, why error) (gone bool, err error) {
 	text := d.clean(why.Error())
 	var ended *Record
 	away := false
-	stored, err := d.update(ctx, w.last.Fingerprint, func(r *Record) error {
+	stored, err := d.update(ctx, w.fingerprint, func(r *Record) error {
 		ended, away = nil, false
 		if r.Lease == nil || r.Lease.Owner != w.token {
 			return errUnchanged

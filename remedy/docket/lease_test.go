@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/remediator/remediator/remedy"
 	"github.com/remediator/remediator/remedy/docket"
 	"github.com/remediator/remediator/remedy/docket/dockettest"
 )
@@ -33,6 +34,32 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 	if n := w.runner.Runs(""); n != 1 {
 		t.Errorf("%d runs", n)
 	}
+	w.once()
+}
+
+// TestHeartbeatBesideProgress: the lease is kept while the run tells how far it is, both through the same hold on the record.
+func TestHeartbeatBesideProgress(t *testing.T) {
+	w := newWorld(t)
+	w.settings.Lease = 4 * time.Millisecond // a heartbeat every millisecond
+	p := w.process()
+	p.Now = time.Now
+	beats := func() uint64 {
+		r, err := p.view.Get(p.ctx, fp(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Revision
+	}
+	w.runner.Plan = func(req docket.RunRequest, _ *dockettest.Outcome) {
+		w.runner.Plan = nil
+		from, states := beats(), []remedy.State{remedy.Gathered, remedy.Located}
+		for i := 0; i < 50 || beats() < from+100; i++ {
+			req.Progress(states[i%2], "still at it")
+		}
+	}
+	p.alert(w.firing(0))
+	p.settle()
+	w.stage(0, "proposed")
 	w.once()
 }
 
