@@ -8,6 +8,9 @@ type Options struct {
 	Suspects int
 	// Without names signals to leave out, for measuring what each contributes.
 	Without []string
+	// Scale multiplies constants of the ranking, by the names that Constants lists, for measuring how
+	// much an answer hangs on them.
+	Scale map[string]float64
 }
 
 func (o Options) withDefaults() Options {

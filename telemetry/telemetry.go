@@ -8,6 +8,8 @@ type Dataset struct {
 	Spans   []Span
 	Logs    []Log
 	Metrics []Series
+	// Profiles are those of the window, by service, then by type.
+	Profiles []Profile
 	// Notes say what was repaired, inferred or left out while reading, so that
 	// nobody mistakes a gap in the data for a healthy system.
 	Notes []Note

@@ -1,0 +1,57 @@
+package sources
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/localize"
+)
+
+// Window is a stretch of time, the end not included.
+type Window struct{ From, To time.Time }
+
+// Sink takes what sources find. window is "incident" or "baseline". internal/bundle's Writer is one.
+type Sink interface {
+	Traces(window string, td ptrace.Traces) error
+	Logs(window string, ld plog.Logs) error
+	Metrics(window string, md pmetric.Metrics) error
+}
+
+// Query is what is asked of every source for one window.
+type Query struct {
+	Name     string // "incident" or "baseline", handed on to the Sink
+	Window   Window
+	Services []string // preferred where not all can be had; empty means all
+	Alert    string   // name of the alert
+	Expr     string   // the alert's own expression, where it is known
+	Labels   map[string]string
+}
+
+// Source is one server that telemetry is fetched from. Fetch hands over what it could get, page by page, and
+// says in the report what it could not get; the error is for when there is nothing at all.
+type Source interface {
+	Name() string // "jaeger at http://...", for people
+	Fetch(ctx context.Context, q Query, to Sink) (Report, error)
+}
+
+// Report says what one source brought for one window.
+type Report struct {
+	Source  string        `json:"source"`
+	Window  string        `json:"window"`
+	Spans   int           `json:"spans,omitempty"`
+	Logs    int           `json:"logs,omitempty"`
+	Points  int           `json:"points,omitempty"`
+	Partial []string      `json:"partial,omitempty"` // what is missing and why, with the next step
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// ChangeSource says what was rolled out and changed.
+type ChangeSource interface {
+	Name() string
+	// Deploys are the roll-outs within the window, oldest first.
+	Deploys(ctx context.Context, w Window) ([]localize.Deploy, error)
+}
