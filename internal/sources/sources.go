@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -52,6 +53,15 @@ type Report struct {
 // ChangeSource says what was rolled out and changed.
 type ChangeSource interface {
 	Name() string
-	// Deploys are the roll-outs within the window, oldest first.
+	// Deploys are the roll-outs within the window, oldest first. An *Incomplete error comes with what was found;
+	// with any other there is nothing.
 	Deploys(ctx context.Context, w Window) ([]localize.Deploy, error)
 }
+
+// Incomplete is the error of a ChangeSource that found something and knows that it is not all.
+type Incomplete struct {
+	Source  string
+	Missing []string // what is missing and why, with the next step
+}
+
+func (i *Incomplete) Error() string { return i.Source + ": " + strings.Join(i.Missing, "; ") }
