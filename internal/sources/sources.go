@@ -30,6 +30,8 @@ type Query struct {
 	Alert    string   // name of the alert
 	Expr     string   // the alert's own expression, where it is known
 	Labels   map[string]string
+	// TraceIDs are traces known by their ids, from exemplars and log records; they are fetched besides what is found.
+	TraceIDs []string
 }
 
 // Source is one server that telemetry is fetched from. Fetch hands over what it could get, page by page, and
