@@ -22,6 +22,7 @@ type Config struct {
 	Policy    Policy         `yaml:"policy,omitempty"`
 	Sandbox   Sandbox        `yaml:"sandbox,omitempty"`
 	SLO       map[string]SLO `yaml:"slo,omitempty"` // alert name -> what it promises
+	Sources   Sources        `yaml:"sources,omitempty"`
 }
 
 // Service is one deployable of the repository.

@@ -21,13 +21,21 @@ type field struct {
 	required bool
 }
 
-// fieldsOf yields the keys of a struct in the order of its declaration. The tag is the only
-// place that names a key; decoder and schema both read it here.
+// fieldsOf yields the keys of a struct in the order of its declaration, those of an inlined struct among them. The
+// tag is the only place that names a key; decoder and schema both read it here.
 func fieldsOf(t reflect.Type) iter.Seq[field] {
 	return func(yield func(field) bool) {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			name, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if name == "" && rest == "inline" {
+				for inner := range fieldsOf(f.Type) {
+					if !yield(inner) {
+						return
+					}
+				}
+				continue
+			}
 			if name == "" || name == "-" {
 				continue
 			}

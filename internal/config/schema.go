@@ -117,7 +117,7 @@ func (n note) describe(s *jsonschema.Schema) {
 }
 
 // notes documents every key. A test fails for a key without one.
-var notes = map[string]note{
+var notes = withSources(map[string]note{
 	"services":                        {text: "Deployables of the repository, by the name their telemetry carries as service.name."},
 	"services.*.paths":                {text: "Files and directories the service owns; globs, ** for any depth. No patch leaves them."},
 	"services.*.owners":               {text: "People to ask, in addition to CODEOWNERS."},
@@ -173,7 +173,7 @@ var notes = map[string]note{
 	"services.*.dependencies[]":       {},
 	"slo.*":                           {},
 	"autonomy_for[]":                  {},
-}
+})
 
 // refine adds what the notes have no words for.
 func refine(s *jsonschema.Schema, at string) {

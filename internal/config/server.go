@@ -27,6 +27,9 @@ type Server struct {
 	Slack        Slack                  `yaml:"slack,omitempty"`
 	Model        Model                  `yaml:"model,omitempty"`
 	Tokens       []Token                `yaml:"tokens,omitempty"`
+	// Sources are asked for the telemetry of every case. Those of a repository's configuration are not: who may
+	// write to a repository shall not say where the service's credentials go.
+	Sources Sources `yaml:"sources,omitempty"`
 	// SigningKeyFile is a key as cosign makes it; one is made below DataDir when there is none.
 	SigningKeyFile string `yaml:"signing_key_file,omitempty"`
 	PasswordFile   string `yaml:"signing_key_password_file,omitempty"`

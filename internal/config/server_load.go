@@ -126,6 +126,7 @@ func (s Server) withDefaults() Server {
 	s.Breaker.Within = cmp.Or(s.Breaker.Within, DefaultBreakerWithin)
 	s.GitHub.URL = cmp.Or(s.GitHub.URL, DefaultGitHub)
 	s.Slack.URL = cmp.Or(s.Slack.URL, DefaultSlack)
+	s.Sources = s.Sources.withDefaults()
 	s.Alerts = maps.Clone(s.Alerts)
 	for name, a := range s.Alerts {
 		s.Alerts[name] = a.withDefaults()
@@ -185,6 +186,7 @@ func (s *Server) eachPath(use func(key string, path *string)) {
 	use("tls.cert_file", &s.TLS.CertFile)
 	use("tls.key_file", &s.TLS.KeyFile)
 	use("signing_key_file", &s.SigningKeyFile)
+	s.Sources.eachPath(use)
 	s.eachSecret(use)
 }
 

@@ -15,7 +15,7 @@ const (
 )
 
 // serverNotes documents every key of the server's configuration.
-var serverNotes = map[string]note{
+var serverNotes = withSources(map[string]note{
 	"listen":                     {text: "Address of webhooks, API and page, host:port.", def: DefaultListen},
 	"metrics":                    {text: "Address that Prometheus scrapes, host:port; off for none.", def: DefaultMetrics},
 	"url":                        {text: "How people and pull requests reach listen; https unless it is this machine."},
@@ -87,7 +87,7 @@ var serverNotes = map[string]note{
 	"signing_key_file":           {text: "Key as cosign makes it; one is made below data_dir when absent."},
 	"signing_key_password_file":  {text: "File of the key's password."},
 	"alerts.*":                   {},
-}
+})
 
 // refineServer adds what the notes have no words for.
 func refineServer(s *jsonschema.Schema, at string) {

@@ -102,6 +102,12 @@ func TestAnEmptyServerConfigurationHasEveryDefault(t *testing.T) {
 		NATS: NATS{Replicas: 1, Prefix: "remediator"}, Retention: Retention{Duration(2160 * time.Hour), Duration(720 * time.Hour)}, Breaker: Breaker{5, Duration(10 * time.Minute)},
 		GitHub: GitHub{URL: "https://api.github.com/"}, Slack: Slack{URL: "https://slack.com/api/"}}
 	want.derivedURL = want.URL
+	want.Sources.Window = SourceWindow{Lead: Duration(15 * time.Minute), Length: Duration(time.Hour), Lookback: Duration(192 * time.Hour)}
+	want.Sources.Timeout, want.Sources.ServiceLabels = Duration(5*time.Minute), []string{"service_name", "service", "app_kubernetes_io_name", "app", "job"}
+	want.Sources.Traces.Limit, want.Sources.Logs.Limit, want.Sources.Metrics.Limit = 500, 50_000, 2000
+	for _, c := range []*Connection{&want.Sources.Traces.Connection, &want.Sources.Logs.Connection, &want.Sources.Metrics.Connection} {
+		c.Timeout = Duration(30 * time.Second)
+	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got\n%+v, want\n%+v", s, want)
 	}
@@ -235,7 +241,7 @@ func TestServerSchemaAgreesWithTheParser(t *testing.T) {
 
 // Every default that the schema names is the one that is used.
 func TestDefaultsInTheServerSchemaAreTheTrueOnes(t *testing.T) {
-	s := reflect.ValueOf(served(t, "alerts: {x: {format: alertmanager}}\n"))
+	s := reflect.ValueOf(served(t, "alerts: {x: {format: alertmanager}}\nsources: {deployments: [{kind: git-tags}]}\n"))
 	for key, n := range serverNotes {
 		if n.def == nil {
 			continue
@@ -246,11 +252,15 @@ func TestDefaultsInTheServerSchemaAreTheTrueOnes(t *testing.T) {
 				v = v.MapIndex(reflect.ValueOf("x"))
 				continue
 			}
-			for i := range v.NumField() {
-				if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); name == part {
-					v = v.Field(i)
+			part, listed := strings.CutSuffix(part, "[]")
+			for _, f := range reflect.VisibleFields(v.Type()) {
+				if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name == part {
+					v = v.FieldByIndex(f.Index)
 					break
 				}
+			}
+			if listed {
+				v = v.Index(0)
 			}
 		}
 		if got := fmt.Sprint(v.Interface()); got != fmt.Sprint(n.def) {

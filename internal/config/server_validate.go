@@ -65,6 +65,7 @@ func (s Server) Validate() []Problem {
 	s.validateRepositories(&ps)
 	s.Slack.validate(&ps)
 	s.Model.validate(&ps, "model")
+	s.Sources.validate(&ps)
 	s.validateTokens(&ps)
 	if s.PasswordFile != "" && s.SigningKeyFile == "" {
 		ps.add(Problem{Path: "signing_key_password_file", Message: "a password without a key", Fix: "add signing_key_file"})

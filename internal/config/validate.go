@@ -77,6 +77,7 @@ func (c Config) withDefaults() Config {
 		c.Approvals = slices.Clone(defaultApprovals)
 	}
 	c.Limits = c.Limits.withDefaults()
+	c.Sources = c.Sources.withDefaults()
 	services := make(map[string]Service, len(c.Services))
 	for name, s := range c.Services {
 		s.Dependencies = slices.Clone(s.Dependencies)
@@ -198,6 +199,7 @@ func (c Config) Validate() []Problem {
 	for _, name := range slices.Sorted(maps.Keys(c.SLO)) {
 		c.SLO[name].validate(&ps, join("slo", name), c)
 	}
+	c.Sources.validate(&ps)
 	return ps
 }
 
