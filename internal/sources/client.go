@@ -132,6 +132,7 @@ type Request struct {
 	JSON  any        // where set, posted as JSON
 	// Accept is the media type asked for. Default application/json.
 	Accept string
+	Header map[string]string // further headers
 	// MaxBody bounds the answer; 0 means the client's bound.
 	MaxBody int64
 }
@@ -298,8 +299,10 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name(), err)
 	}
-	for name, value := range c.o.Headers {
-		req.Header.Set(name, value)
+	for _, headers := range []map[string]string{r.Header, c.o.Headers} {
+		for name, value := range headers {
+			req.Header.Set(name, value)
+		}
 	}
 	if media != "" {
 		req.Header.Set("Content-Type", media)
@@ -406,11 +409,30 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// plain is the beginning of an answer as one line of text; a page says nothing.
+// plain is the beginning of an answer as one line of text; a page says nothing, and of a JSON object its message says
+// what the rest says.
 func plain(text []byte) string {
 	trimmed := bytes.TrimSpace(text)
-	if len(trimmed) > 0 && trimmed[0] == '<' {
+	if len(trimmed) == 0 {
+		return ""
+	}
+	switch trimmed[0] {
+	case '<':
 		return "a page"
+	case '{':
+		var said struct {
+			Error   json.RawMessage `json:"error"`
+			Message string          `json:"message"`
+		}
+		var message string
+		if nesting.JSON(trimmed) == nil && json.Unmarshal(trimmed, &said) == nil {
+			if json.Unmarshal(said.Error, &message) == nil && message != "" {
+				return clip(message, excerpt)
+			}
+			if said.Message != "" {
+				return clip(said.Message, excerpt)
+			}
+		}
 	}
 	return clip(string(trimmed), excerpt)
 }

@@ -50,6 +50,14 @@ type Report struct {
 	Points  int           `json:"points,omitempty"`
 	Partial []string      `json:"partial,omitempty"` // what is missing and why, with the next step
 	Elapsed time.Duration `json:"elapsed_ns"`
+	// TraceIDs are traces that exemplars and log records pointed to, the most telling first.
+	TraceIDs []string `json:"-"`
+}
+
+// Prober is a Source that can tell cheaply whether it has anything at all of a window, so that no window
+// is chosen as healthy that nobody recorded.
+type Prober interface {
+	Probe(ctx context.Context, q Query) (bool, error)
 }
 
 // ChangeSource says what was rolled out and changed.
