@@ -8,7 +8,8 @@ import (
 
 // Limits bound what a Reader keeps. The zero value of each field means its default.
 type Limits struct {
-	Line       int // bytes of one line of OTLP/JSON; longer ones are skipped. Default 64 MiB.
+	Line       int // bytes of one line, from the second on; longer ones are skipped. Default 64 MiB.
+	Document   int // bytes of one document that spans lines, or of one message. Default 256 MiB.
 	Value      int // bytes of one attribute value, message or log body; the rest is cut. Default 8 KiB.
 	Stack      int // bytes of a stack trace or statement. Default 32 KiB.
 	Attributes int // attributes per span, record or resource. Default 128.
@@ -25,6 +26,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.Line, 64<<20)
+	set(&l.Document, 256<<20)
 	set(&l.Value, 8<<10)
 	set(&l.Stack, 32<<10)
 	set(&l.Attributes, 128)

@@ -18,7 +18,11 @@ func (r *Reader) Dataset() Dataset {
 	slices.SortFunc(r.spans, func(a, b Span) int { return compareSpans(&a, &b) })
 	spans, dropped, shared := dedupe(r.spans)
 	r.notes.add(NoteDuplicateSpan, dropped)
-	r.notes.add(NoteDuplicateID, shared)
+	if shared > 0 {
+		split := splitShared(spans)
+		r.notes.add(NoteSharedID, split)
+		r.notes.add(NoteDuplicateID, shared-split)
+	}
 
 	traces := GroupTraces(spans)
 	inferFromTree(traces)

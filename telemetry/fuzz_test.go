@@ -15,7 +15,7 @@ func FuzzReadLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, signal := range []Signal{Traces, Logs, Metrics} {
 			r := NewReader(Options{Limits: Limits{Spans: 1000, Logs: 1000, Points: 1000, Value: 100}})
-			_ = r.ReadLines(bytes.NewReader(data), signal)
+			_ = r.Read(bytes.NewReader(data), signal)
 			ds := r.Dataset()
 			for i := range ds.Spans {
 				s := &ds.Spans[i]

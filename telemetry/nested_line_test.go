@@ -13,7 +13,7 @@ func TestNestedLineCostsTheLine(t *testing.T) {
 			strings.Repeat(`{"arrayValue":{"values":[`, levels) + `{"intValue":"7"}` + strings.Repeat(`]}}`, levels) + `}]}]}]}]}`
 	}
 	r := NewReader(Options{})
-	if err := r.ReadLines(strings.NewReader(line(1_500_000)+"\n"+line(3)+"\n"), Traces); err != nil {
+	if err := r.Read(strings.NewReader(line(1_500_000)+"\n"+line(3)+"\n"), Traces); err != nil {
 		t.Fatal(err)
 	}
 	ds := r.Dataset()

@@ -9,6 +9,11 @@ import (
 const (
 	NoteMalformedLine    = "malformed_line"
 	NoteLongLine         = "long_line"
+	NoteMalformedSpan    = "malformed_span"
+	NoteCutDocument      = "cut_document"
+	NoteForeignID        = "foreign_id"
+	NoteRelativeTime     = "relative_time"
+	NoteSharedID         = "shared_id"
 	NoteDuplicateSpan    = "duplicate_span"
 	NoteDuplicateID      = "duplicate_id"
 	NoteKindInferred     = "kind_inferred"
@@ -27,8 +32,13 @@ const (
 
 // noteTexts say each note in words.
 var noteTexts = map[string]string{
-	NoteMalformedLine:    "lines could not be decoded as OTLP/JSON and were skipped",
-	NoteLongLine:         "lines were longer than the limit and were skipped",
+	NoteMalformedLine:    "lines, documents or messages could not be decoded and were skipped",
+	NoteLongLine:         "lines or documents were longer than the limit and were skipped",
+	NoteMalformedSpan:    "spans within documents could not be decoded and were skipped",
+	NoteCutDocument:      "documents end too early; what is whole in them was kept",
+	NoteForeignID:        "ids are not hexadecimal or too long; hashes of them stand for them",
+	NoteRelativeTime:     "spans count their time from an origin of their own and were moved to 1990",
+	NoteSharedID:         "server spans shared the id of the client span that called them; they were made its children",
 	NoteDuplicateSpan:    "spans were delivered more than once; one of each was kept",
 	NoteDuplicateID:      "different spans carry the id of another span of their trace; all were kept",
 	NoteKindInferred:     "spans had no kind; it was concluded from their attributes and neighbours",

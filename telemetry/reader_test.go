@@ -195,8 +195,8 @@ func TestReadLinesSkipsWhatIsMalformed(t *testing.T) {
 	good := `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"n","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}]}]}]}`
 	t.Run("some", func(t *testing.T) {
 		r := NewReader(Options{Limits: Limits{Line: 1 << 10}})
-		in := "{broken\n" + good + "\n\n[]\n" + `{"resourceSpans":"` + strings.Repeat("x", 2<<10) + "\"}\n"
-		if err := r.ReadLines(strings.NewReader(in), Traces); err != nil {
+		in := "{broken\n" + good + "\n\n7\n" + `{"resourceSpans":"` + strings.Repeat("x", 2<<10) + "\"}\n"
+		if err := r.Read(strings.NewReader(in), Traces); err != nil {
 			t.Fatal(err)
 		}
 		ds := r.Dataset()
@@ -206,18 +206,18 @@ func TestReadLinesSkipsWhatIsMalformed(t *testing.T) {
 	})
 	t.Run("all", func(t *testing.T) {
 		r := NewReader(Options{})
-		err := r.ReadLines(strings.NewReader("nonsense\nmore\n"), Traces)
+		err := r.Read(strings.NewReader("nonsense\nmore\n"), Traces)
 		if err == nil || !strings.Contains(err.Error(), "file exporter") {
 			t.Errorf("error %v does not offer the next step", err)
 		}
 	})
 	t.Run("none", func(t *testing.T) {
-		if err := NewReader(Options{}).ReadLines(strings.NewReader("\n"), Logs); err != nil {
+		if err := NewReader(Options{}).Read(strings.NewReader("\n"), Logs); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("unknown signal", func(t *testing.T) {
-		if err := NewReader(Options{}).ReadLines(strings.NewReader(good), "profiles"); err == nil {
+		if err := NewReader(Options{}).Read(strings.NewReader(good), "profiles"); err == nil {
 			t.Error("no error")
 		}
 	})
@@ -228,13 +228,13 @@ func TestLogsAndMetrics(t *testing.T) {
 	logs := `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeLogs":[{"scope":{"name":"lg"},"logRecords":[` +
 		`{"timeUnixNano":"1700000001000000000","severityText":"error","body":{"kvlistValue":{"values":[{"key":"msg","value":{"stringValue":"boom"}}]}},"attributes":[{"key":"code.lineno","value":{"intValue":"7"}}]},` +
 		`{"observedTimeUnixNano":"1700000000000000000","severityNumber":9,"body":{"stringValue":"first"}}]}]}]}`
-	if err := r.ReadLines(strings.NewReader(logs), Logs); err != nil {
+	if err := r.Read(strings.NewReader(logs), Logs); err != nil {
 		t.Fatal(err)
 	}
 	metrics := `{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeMetrics":[{"metrics":[` +
 		`{"name":"g","gauge":{"dataPoints":[{"timeUnixNano":"1700000001000000000","asDouble":2},{"timeUnixNano":"1700000000000000000","asInt":"1"}]}},` +
 		`{"name":"h","histogram":{"aggregationTemporality":2,"dataPoints":[{"timeUnixNano":"1700000001000000000","count":"3","sum":6,"explicitBounds":[1],"bucketCounts":["1","2"]}]}}]}]}]}`
-	if err := r.ReadLines(strings.NewReader(metrics), Metrics); err != nil {
+	if err := r.Read(strings.NewReader(metrics), Metrics); err != nil {
 		t.Fatal(err)
 	}
 	ds := r.Dataset()

@@ -46,6 +46,9 @@ const (
 	AttrCommit         = "vcs.ref.head.revision"
 	AttrStatusText     = "otel.status_description"
 	EventException     = "exception"
+	// AttrRefType says how a span of OpenTracing refers to its parent: RefFollowsFrom when the parent did not wait.
+	AttrRefType    = "opentracing.ref_type"
+	RefFollowsFrom = "follows_from"
 )
 
 // aliases maps names of older conventions, of OpenTracing and of widespread private habits to

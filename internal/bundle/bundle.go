@@ -16,7 +16,7 @@ import (
 type Limits struct {
 	Alert     int64 // bytes of alert.json. Default 4 MiB.
 	Context   int64 // bytes of each file under context/. Default 64 MiB.
-	Telemetry int64 // bytes of each telemetry file after decompression. Default 4 GiB.
+	Telemetry int64 // bytes of the files of one signal and window after decompression. Default 4 GiB.
 	Reader    telemetry.Limits
 }
 
@@ -79,7 +79,7 @@ func Load(dir string, limits Limits) (*Bundle, error) {
 	}
 	if empty(&b.Evidence.Incident) {
 		return nil, fmt.Errorf("%s has no telemetry in incident/; record incident/traces.jsonl, logs.jsonl or metrics.jsonl "+
-			"(OTLP/JSON lines, plain, .gz or .zst) with the collector's file exporter", dir)
+			"(OTLP/JSON lines, plain, .gz or .zst) with the collector's file exporter, or put traces.json from Jaeger or Zipkin there", dir)
 	}
 	if err := readContext(root, limits.Context, &b.Evidence); err != nil {
 		return nil, err
@@ -91,24 +91,30 @@ func empty(ds *telemetry.Dataset) bool {
 	return len(ds.Spans) == 0 && len(ds.Logs) == 0 && len(ds.Metrics) == 0
 }
 
-// readWindow reads the three telemetry files of one window.
+// readWindow reads the telemetry files of one window.
 func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset, []string, error) {
 	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader})
+	files, err := listWindow(root, window)
+	if err != nil {
+		return telemetry.Dataset{}, nil, err
+	}
 	var missing []string
 	for _, sig := range signals {
-		name := window + "/" + string(sig)
-		in, err := openLines(root, name+".jsonl", limits.Telemetry)
-		if err != nil {
-			return telemetry.Dataset{}, nil, err
+		left := limits.Telemetry
+		for _, name := range files[sig] {
+			in, err := open(root, name, left)
+			if err != nil {
+				return telemetry.Dataset{}, nil, err
+			}
+			err = r.Read(in, sig)
+			left = in.left
+			in.Close()
+			if err != nil {
+				return telemetry.Dataset{}, nil, fmt.Errorf("%s: %w", name, err)
+			}
 		}
-		if in == nil {
-			missing = append(missing, name)
-			continue
-		}
-		err = r.ReadLines(in, sig)
-		in.Close()
-		if err != nil {
-			return telemetry.Dataset{}, nil, fmt.Errorf("%s: %w", name, err)
+		if len(files[sig]) == 0 {
+			missing = append(missing, window+"/"+string(sig))
 		}
 	}
 	return r.Dataset(), missing, nil

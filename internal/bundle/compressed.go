@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -12,50 +13,46 @@ import (
 // zstdWindow bounds the memory one zstd frame may ask for.
 const zstdWindow = 128 << 20
 
-// lines is a decompressed file that stops at its limit with an error.
-type lines struct {
+// content is a decompressed file that stops at its limit with an error.
+type content struct {
 	io.Reader
 	name    string
 	left    int64
 	closers []func()
 }
 
-// openLines opens name plain, or compressed with the ending that says how; nil when none of
-// them is there.
-func openLines(root *os.Root, name string, limit int64) (*lines, error) {
-	for _, ending := range []string{"", ".gz", ".zst"} {
-		f, err := openFile(root, name+ending)
-		if err != nil {
-			return nil, err
-		}
-		if f == nil {
-			continue
-		}
-		l := &lines{Reader: f, name: name + ending, left: limit, closers: []func(){func() { f.Close() }}}
-		switch ending {
-		case ".gz":
-			z, err := gzip.NewReader(f)
-			if err != nil {
-				l.Close()
-				return nil, fmt.Errorf("%s is not gzip: %w", l.name, err)
-			}
-			l.Reader = z
-			l.closers = append(l.closers, func() { z.Close() })
-		case ".zst":
-			z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
-			if err != nil {
-				l.Close()
-				return nil, fmt.Errorf("%s is not zstd: %w", l.name, err)
-			}
-			l.Reader = z
-			l.closers = append(l.closers, z.Close)
-		}
-		return l, nil
+// open opens a file that is there, decompressing what its ending says is compressed.
+func open(root *os.Root, name string, limit int64) (*content, error) {
+	f, err := openFile(root, name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, nil // absence is not an error here
+	if f == nil {
+		return nil, fmt.Errorf("%s was there and is gone; load the bundle again", name)
+	}
+	l := &content{Reader: f, name: name, left: limit, closers: []func(){func() { f.Close() }}}
+	switch path.Ext(name) {
+	case ".gz":
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			l.Close()
+			return nil, fmt.Errorf("%s is not gzip: %w", l.name, err)
+		}
+		l.Reader = z
+		l.closers = append(l.closers, func() { z.Close() })
+	case ".zst":
+		z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			l.Close()
+			return nil, fmt.Errorf("%s is not zstd: %w", l.name, err)
+		}
+		l.Reader = z
+		l.closers = append(l.closers, z.Close)
+	}
+	return l, nil
 }
 
-func (l *lines) Read(p []byte) (int, error) {
+func (l *content) Read(p []byte) (int, error) {
 	if l.left <= 0 {
 		// Whatever is left is more than was allowed, unless nothing is.
 		var one [1]byte
@@ -73,7 +70,7 @@ func (l *lines) Read(p []byte) (int, error) {
 }
 
 // Close frees the decompressor and the file.
-func (l *lines) Close() {
+func (l *content) Close() {
 	for i := len(l.closers) - 1; i >= 0; i-- {
 		l.closers[i]()
 	}

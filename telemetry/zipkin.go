@@ -1,0 +1,161 @@
+package telemetry
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// zipkinSpan is a span of Zipkin's API v2.
+type zipkinSpan struct {
+	TraceID        string                     `json:"traceId"`
+	ID             string                     `json:"id"`
+	ParentID       string                     `json:"parentId"`
+	Name           string                     `json:"name"`
+	Kind           string                     `json:"kind"`
+	Timestamp      json.Number                `json:"timestamp"` // microseconds
+	Duration       json.Number                `json:"duration"`
+	LocalEndpoint  *zipkinEndpoint            `json:"localEndpoint"`
+	RemoteEndpoint *zipkinEndpoint            `json:"remoteEndpoint"`
+	Tags           map[string]json.RawMessage `json:"tags"`
+	Annotations    []struct {
+		Timestamp json.Number `json:"timestamp"`
+		Value     string      `json:"value"`
+	} `json:"annotations"`
+}
+
+type zipkinEndpoint struct {
+	ServiceName string `json:"serviceName"`
+	IPv4        string `json:"ipv4"`
+	IPv6        string `json:"ipv6"`
+	Port        int    `json:"port"`
+}
+
+// isZipkin says that an object is a span of Zipkin: it alone calls its ids traceId and id.
+func isZipkin(object []byte) bool {
+	id, trace := false, false
+	err := eachField(object, func(key, value []byte) error {
+		switch string(key) {
+		case "id":
+			id = value[0] == '"'
+		case "traceId":
+			trace = value[0] == '"'
+		}
+		return nil
+	})
+	return err == nil && id && trace
+}
+
+// zipkin adds the spans of one document. Those that make no sense are counted and left out.
+func (d *decoder) zipkin(raw [][]byte) {
+	f := newForeign(d.notes)
+	for _, v := range raw {
+		var s zipkinSpan
+		if err := json.Unmarshal(v, &s); err != nil {
+			d.notes.add(NoteMalformedSpan, 1)
+			continue
+		}
+		f.zipkinSpan(&s)
+	}
+	d.sink.AddTraces(f.finish())
+}
+
+// zipkinSpan converts a span as the specification's Zipkin exporter does, read backwards.
+func (f *foreign) zipkinSpan(in *zipkinSpan) {
+	local := in.LocalEndpoint
+	if local == nil {
+		local = &zipkinEndpoint{}
+	}
+	scope := ""
+	for _, k := range []string{"otel.scope.name", "otel.library.name"} {
+		if raw, ok := in.Tags[k]; ok && json.Unmarshal(raw, &scope) == nil {
+			break
+		}
+	}
+	out := f.span(local.ServiceName+"\x00"+local.IPv4+local.IPv6, scope, func(m pcommon.Map) {
+		if local.ServiceName != "" {
+			m.PutStr("service.name", local.ServiceName)
+		}
+		if ip := cmp.Or(local.IPv4, local.IPv6); ip != "" {
+			m.PutStr("host.ip", ip)
+		}
+	})
+	out.SetTraceID(f.traceID(in.TraceID))
+	out.SetSpanID(f.spanID(in.ID))
+	if strings.Trim(in.ParentID, "0") != "" {
+		out.SetParentSpanID(f.spanID(in.ParentID))
+	}
+	out.SetName(in.Name)
+	out.SetKind(openTracingKind(in.Kind))
+	attrs := out.Attributes()
+	for _, k := range slices.Sorted(maps.Keys(in.Tags)) {
+		switch k {
+		case "otel.scope.name", "otel.library.name":
+		case "error":
+			// Zipkin's error tag is the message; that it is there says that the span failed.
+			var message string
+			if json.Unmarshal(in.Tags[k], &message) != nil || message == "false" {
+				continue
+			}
+			out.Status().SetCode(ptrace.StatusCodeError)
+			if message != "true" {
+				out.Status().SetMessage(message)
+			}
+		case "otel.status_code":
+			var code string
+			if json.Unmarshal(in.Tags[k], &code) == nil && code == "OK" {
+				out.Status().SetCode(ptrace.StatusCodeOk)
+			} else if code == "ERROR" {
+				out.Status().SetCode(ptrace.StatusCodeError)
+			}
+		default:
+			putJSON(attrs, k, in.Tags[k])
+		}
+	}
+	if r := in.RemoteEndpoint; r != nil {
+		if r.ServiceName != "" {
+			attrs.PutStr(AttrPeerService, r.ServiceName)
+		}
+		if ip := cmp.Or(r.IPv4, r.IPv6); ip != "" {
+			attrs.PutStr("network.peer.address", ip)
+		}
+		if r.Port > 0 {
+			attrs.PutStr("network.peer.port", strconv.Itoa(r.Port))
+		}
+	}
+	t := foreignSpan{span: out, end: new(int64)}
+	if n, ok := micros(in.Duration); ok {
+		*t.end = n
+	}
+	for _, a := range in.Annotations {
+		out.Events().AppendEmpty().SetName(a.Value)
+		t.events = append(t.events, f.time(a.Timestamp))
+	}
+	if in.Timestamp == "" && len(t.events) > 0 {
+		// A server that was handed its span's id leaves the time to the client; its own notes are dated.
+		t.start = f.earliest(t.events)
+	} else {
+		t.start = f.time(in.Timestamp)
+	}
+	f.spans = append(f.spans, t)
+}
+
+// earliest is the first of some times, as a time of its own.
+func (f *foreign) earliest(times []*int64) *int64 {
+	out := new(int64)
+	for _, t := range times {
+		if *t != 0 && (*out == 0 || *t < *out) {
+			*out = *t
+		}
+	}
+	if *out != 0 {
+		f.times = append(f.times, out)
+	}
+	return out
+}
