@@ -16,10 +16,12 @@ import (
 type board struct {
 	cases   map[string]*serviceCase
 	without []string
+	k       *combineConstants
 }
 
 // serviceCase is the case against one service.
 type serviceCase struct {
+	k       *combineConstants
 	service string
 	reasons []boardReason
 	ops     map[string]*opCase
@@ -40,14 +42,14 @@ type boardReason struct {
 	op string
 }
 
-func newBoard(without []string) *board {
-	return &board{cases: map[string]*serviceCase{}, without: without}
+func newBoard(without []string, k *constants) *board {
+	return &board{cases: map[string]*serviceCase{}, without: without, k: &k.combine}
 }
 
 func (b *board) of(service string) *serviceCase {
 	c := b.cases[service]
 	if c == nil {
-		c = &serviceCase{service: service, ops: map[string]*opCase{}}
+		c = &serviceCase{k: b.k, service: service, ops: map[string]*opCase{}}
 		b.cases[service] = c
 	}
 	return c
@@ -62,7 +64,7 @@ func (b *board) add(service string, r Reason) *serviceCase {
 // addOp records a reason that points to an operation of the service.
 func (b *board) addOp(service, op, peer string, id int32, r Reason) *serviceCase {
 	c := b.of(service)
-	if slices.Contains(b.without, r.Signal) || math.Abs(r.Weight) < 0.02 || math.IsNaN(r.Weight) {
+	if slices.Contains(b.without, r.Signal) || math.Abs(r.Weight) < b.k.faint || math.IsNaN(r.Weight) {
 		return c
 	}
 	c.reasons = append(c.reasons, boardReason{r, op})
@@ -80,9 +82,6 @@ func (b *board) addOp(service, op, peer string, id int32, r Reason) *serviceCase
 	}
 	return c
 }
-
-// further is how much every reason of a kind beyond the strongest still counts.
-const further = 0.15
 
 // odds is the sum of the evidence in nats.
 func (c *serviceCase) odds() float64 {
@@ -102,8 +101,8 @@ func (c *serviceCase) odds() float64 {
 	slices.Sort(signals) // floating-point sums depend on the order
 	sum := 0.0
 	for _, s := range signals {
-		rest := further * others[s]
-		limit := 0.5 * math.Abs(strongest[s])
+		rest := c.k.further * others[s]
+		limit := c.k.furthest * math.Abs(strongest[s])
 		sum += strongest[s] + min(max(rest, -limit), limit)
 	}
 	return sum

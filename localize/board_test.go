@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheBoardAddsEvidence(t *testing.T) {
-	b := newBoard(nil)
+	b := newBoard(nil, newConstants(nil))
 	b.add("guilty", Reason{Signal: "errors", Weight: 4})
 	b.add("victim", Reason{Signal: "log_template", Weight: 2})
 	b.add("victim", Reason{Signal: "mention", Weight: -1})
@@ -27,7 +27,7 @@ func TestTheBoardAddsEvidence(t *testing.T) {
 }
 
 func TestRepeatingASignalAddsLittle(t *testing.T) {
-	one, many := newBoard(nil), newBoard(nil)
+	one, many := newBoard(nil, newConstants(nil)), newBoard(nil, newConstants(nil))
 	one.add("s", Reason{Signal: "log_template", Weight: 2})
 	for range 100 {
 		many.add("s", Reason{Signal: "log_template", Weight: 2})
@@ -39,7 +39,7 @@ func TestRepeatingASignalAddsLittle(t *testing.T) {
 }
 
 func TestSignalsLeftOutDoNotCount(t *testing.T) {
-	b := newBoard([]string{"errors"})
+	b := newBoard([]string{"errors"}, newConstants(nil))
 	b.addOp("s", "op", "", 1, Reason{Signal: "errors", Weight: 4})
 	if len(b.of("s").reasons) != 0 || len(b.of("s").ops) != 0 {
 		t.Errorf("%+v", b.of("s"))
@@ -47,7 +47,7 @@ func TestSignalsLeftOutDoNotCount(t *testing.T) {
 }
 
 func TestNonsenseWeightsAreDropped(t *testing.T) {
-	b := newBoard(nil)
+	b := newBoard(nil, newConstants(nil))
 	b.add("s", Reason{Signal: "x", Weight: math.NaN()})
 	b.add("s", Reason{Signal: "x", Weight: 0.001})
 	if len(b.of("s").reasons) != 0 {
@@ -56,7 +56,7 @@ func TestNonsenseWeightsAreDropped(t *testing.T) {
 }
 
 func TestBestOpsAreThoseWithTheStrongestCase(t *testing.T) {
-	b := newBoard(nil)
+	b := newBoard(nil, newConstants(nil))
 	b.addOp("s", "weak", "", 1, Reason{Signal: "ochiai", Weight: 1})
 	b.addOp("s", "strong", "peer", -1, Reason{Signal: "errors", Weight: 2})
 	b.addOp("s", "strong", "peer", 7, Reason{Signal: "latency", Weight: 1})
@@ -70,7 +70,7 @@ func TestBestOpsAreThoseWithTheStrongestCase(t *testing.T) {
 // Posteriors are a distribution over the suspects and "none of them", in the order of the sums.
 func TestPosteriorsAreADistribution(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := newBoard(nil)
+		b := newBoard(nil, newConstants(nil))
 		for i := range rapid.IntRange(0, 20).Draw(t, "n") {
 			b.add(rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "service"),
 				Reason{Signal: rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "signal"), Weight: rapid.Float64Range(-4, 4).Draw(t, "w"), Value: float64(i)})

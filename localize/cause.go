@@ -4,11 +4,6 @@ import (
 	"slices"
 )
 
-// blameOdds is how much evidence, in nats, a change needs before it is blamed at all. The
-// prior that any given commit broke something is small; 2.0 is odds of 7 to 1 for the change
-// over an average commit of the window.
-const blameOdds = 2.0
-
 // verdict is what the classification found.
 type verdict struct {
 	cause Cause
@@ -36,18 +31,20 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 			outside = v
 		}
 	}
+	k, blame := &a.k.cause, a.k.change.blame
+	overrule := blame + k.overrule*outside.outside
 	best := a.bestChange()
 	flag := a.bestFlag(suspects)
-	if outside.outside > 0.5 && (best == nil || outside.firm && best.facts.risk() < 0.6 || best.odds < blameOdds+2*outside.outside || best.relation < 0.5) && (flag == nil || flag.odds < blameOdds+2*outside.outside) {
+	if outside.outside > k.outside && (best == nil || outside.firm && best.facts.risk(&a.k.risk) < k.risk || best.odds < overrule || best.relation < k.relation) && (flag == nil || flag.odds < overrule) {
 		a.judged = nil
 		return outside
 	}
 	switch {
-	case flag != nil && flag.odds >= blameOdds && (best == nil || flag.odds >= best.odds):
+	case flag != nil && flag.odds >= blame && (best == nil || flag.odds >= best.odds):
 		// Changes that fit stay listed: one of them may be what turned the flag, or what it let loose.
 		a.favourFlag(flag.flag.Flag)
 		return verdict{cause: CauseFlag, why: []string{flag.text}}
-	case best != nil && best.odds >= blameOdds:
+	case best != nil && best.odds >= blame:
 		cause := CauseCode
 		if best.facts.class == pathConfig {
 			cause = CauseConfig
@@ -69,20 +66,20 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 		case "sequence", "exception", "repeated", "shape", "handling":
 			code += r.Weight
 		case "errors":
-			code += 0.7 * r.Weight
+			code += k.errors * r.Weight
 		case "resource_metric":
 			resource += r.Weight
 		case "network":
 			resource += r.Weight
 		case "latency":
-			code += 0.3 * r.Weight
-			resource += 0.3 * r.Weight
+			code += k.latency * r.Weight
+			resource += k.latency * r.Weight
 		}
 	}
 	switch {
-	case resource > code && resource > 0.5:
+	case resource > code && resource > k.least:
 		return verdict{cause: CauseResource, why: []string{"what moved are resources or the network, and no change explains it"}}
-	case code > 0.5:
+	case code > k.least:
 		return verdict{cause: CauseCode}
 	}
 	return verdict{cause: CauseUnclear, why: []string{"the evidence does not tell code from environment"}}

@@ -19,13 +19,14 @@ type judgedChange struct {
 	relation float64
 	odds     float64
 	reasons  []Reason
+	without  []string // signals to leave out
 }
 
 // onsetSlack is how much later than the estimated onset a change may have become live and still
 // be blamed: onsets are estimates, the rougher the longer the window, and deployment records
 // are written late.
 func (a *analysis) onsetSlack() time.Duration {
-	return max(time.Second, min(90*time.Second, time.Duration(a.cur.to-a.cur.from)/20))
+	return max(time.Second, time.Duration(min(a.k.change.slackMost*1e9, a.k.change.slackShare*float64(a.cur.to-a.cur.from))))
 }
 
 // findChanges judges every change by four questions, each a likelihood ratio in nats: was it
@@ -38,7 +39,7 @@ func (a *analysis) findChanges(suspects []ranked) {
 		return
 	}
 	symptoms := a.symptomWords()
-	symptomConcepts := conceptWeights(symptoms, func(c *concept) []string { return c.symptom })
+	symptomConcepts := conceptWeights(symptoms, a.k.fit.conceptScale, func(c *concept) []string { return c.symptom })
 	rarity := wordRarity(a.ev.Changes)
 	posterior := map[string]float64{}
 	for _, s := range suspects {
@@ -46,12 +47,12 @@ func (a *analysis) findChanges(suspects []ranked) {
 	}
 	for i := range a.ev.Changes {
 		c := &a.ev.Changes[i]
-		j := judgedChange{change: c, facts: digest(c)}
+		j := judgedChange{change: c, facts: digest(c), without: a.opt.Without}
 		j.service = a.serviceOfChange(c)
 		a.judgeTime(&j)
 		a.judgePlace(&j, posterior)
-		judgeRisk(&j)
-		j.judgeFit(symptoms, symptomConcepts, rarity)
+		a.judgeRisk(&j)
+		j.judgeFit(&a.k.fit, symptoms, symptomConcepts, rarity)
 		a.judged = append(a.judged, j)
 	}
 	sortJudged(a.judged)
@@ -68,6 +69,9 @@ func sortJudged(judged []judgedChange) {
 }
 
 func (j *judgedChange) add(signal, text string, value, weight float64) {
+	if slices.Contains(j.without, signal) {
+		return
+	}
 	j.odds += weight
 	j.reasons = append(j.reasons, Reason{Signal: signal, Text: text, Value: value, Weight: weight})
 }
@@ -113,20 +117,20 @@ func (a *analysis) judgeTime(j *judgedChange) {
 	}
 	switch {
 	case lag < -a.onsetSlack():
-		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -8)
+		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -a.k.change.late)
 	default:
 		// Faults that need time to show (a cache that runs dry, a disk that fills) are common
 		// enough that a long lag speaks against a change only slowly: the odds fall with the
 		// square root of the lag beyond ten minutes.
-		w := 1.0 - 0.5*math.Log(1+max(lag.Minutes(), 0)/10)
+		w := a.k.change.near - a.k.change.lagSlope*math.Log(1+max(lag.Minutes(), 0)/a.k.change.lagMinutes)
 		j.add("change_time", fmt.Sprintf("%s %s before the incident began", what, round(lag)), lag.Seconds(), w)
 	}
 	if len(a.ev.Deploys) > 0 {
 		switch {
 		case j.exact && !head:
-			j.add("change_deployed", "a deployment names this commit", 1, 0.8)
+			j.add("change_deployed", "a deployment names this commit", 1, a.k.change.named)
 		case !j.shipped:
-			j.add("change_deployed", "no deployment is known to carry it", 0, -0.5)
+			j.add("change_deployed", "no deployment is known to carry it", 0, -a.k.change.unshipped)
 		}
 	}
 }
@@ -137,13 +141,13 @@ func (a *analysis) judgePlace(j *judgedChange, posterior map[string]float64) {
 	p := posterior[j.service]
 	switch {
 	case j.service == "":
-		j.add("change_place", "its paths belong to no single service", 0, -0.2)
+		j.add("change_place", "its paths belong to no single service", 0, -a.k.change.placeless)
 	case p > 0:
-		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry blames with %s", j.service, percent(p)), p, -0.7+2.2*math.Sqrt(p))
+		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry blames with %s", j.service, percent(p)), p, -a.k.change.placeOdd+a.k.change.placeShare*math.Sqrt(p))
 	case a.calledBySuspects(j.service, posterior):
-		j.add("change_place", fmt.Sprintf("it runs in %s, which a suspect calls", j.service), 0, -0.3)
+		j.add("change_place", fmt.Sprintf("it runs in %s, which a suspect calls", j.service), 0, -a.k.change.called)
 	default:
-		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry does not blame", j.service), 0, -1.5)
+		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry does not blame", j.service), 0, -a.k.change.elsewhere)
 	}
 }
 
@@ -157,8 +161,9 @@ func (a *analysis) calledBySuspects(service string, posterior map[string]float64
 }
 
 // judgeRisk asks whether the change can alter behaviour.
-func judgeRisk(j *judgedChange) {
-	r := j.facts.risk()
+func (a *analysis) judgeRisk(j *judgedChange) {
+	k := &a.k.risk
+	r := j.facts.risk(k)
 	text := "its text changes behaviour: "
 	switch f := &j.facts; {
 	case f.class == pathInert:
@@ -173,7 +178,7 @@ func judgeRisk(j *judgedChange) {
 		text += strings.Join(f.doings(), ", ")
 	}
 	// The odds of a change with this risk against an average one.
-	j.add("change_risk", text, r, math.Log(max(r, 0.02)/0.3))
+	j.add("change_risk", text, r, math.Log(max(r, k.inert)/k.average))
 }
 
 // doings names what the change does.

@@ -149,7 +149,7 @@ func TestDigestTellsWhatAChangeDoes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := digest(tt.change)
-			if r := d.risk(); r < tt.min || r > tt.max {
+			if r := d.risk(&newConstants(nil).risk); r < tt.min || r > tt.max {
 				t.Errorf("risk %.2f, want %.2f to %.2f (%+v)", r, tt.min, tt.max, d)
 			}
 			if tt.check != nil && !tt.check(d) {
@@ -197,7 +197,7 @@ func FuzzDigest(f *testing.F) {
 	f.Add("x.yaml", "@@\n-a: 1\n+a: '2\n")
 	f.Fuzz(func(t *testing.T, path, patch string) {
 		d := digest(&Change{Files: []ChangedFile{{Path: path, Patch: patch}}})
-		if r := d.risk(); r < 0 || r > 1 {
+		if r := d.risk(&newConstants(nil).risk); r < 0 || r > 1 {
 			t.Fatalf("risk %v", r)
 		}
 		_ = d.doings()

@@ -85,7 +85,7 @@ func sortedWords(b map[string]float64) []string {
 
 // conceptWeights says how strongly each concept shows in a bag, 0..1, looking for the words
 // that pick chooses.
-func conceptWeights(b bag, pick func(*concept) []string) map[string]float64 {
+func conceptWeights(b bag, scale float64, pick func(*concept) []string) map[string]float64 {
 	out := map[string]float64{}
 	for i := range concepts {
 		c := &concepts[i]
@@ -98,7 +98,7 @@ func conceptWeights(b bag, pick func(*concept) []string) map[string]float64 {
 			}
 		}
 		if sum > 0 {
-			out[c.name] = 1 - math.Exp(-sum/1.5)
+			out[c.name] = 1 - math.Exp(-sum/scale)
 		}
 	}
 	return out

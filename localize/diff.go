@@ -123,41 +123,41 @@ func (d *diffFacts) weigh(token string, surplus float64) {
 
 // risk is how likely the change alters behaviour, 0..1, judged from its text alone: a
 // refactoring that says the same in other words keeps its tokens, guards, calls and values.
-func (d *diffFacts) risk() float64 {
+func (d *diffFacts) risk(k *riskConstants) float64 {
 	switch {
 	case d.class == pathInert:
-		return 0.02
+		return k.inert
 	case !d.known:
-		return 0.25 // paths alone
+		return k.unknown // paths alone
 	case len(d.removed)+len(d.added) == 0:
-		return 0.03 // comments
+		return k.comment // comments
 	case d.dependency:
-		return 0.15
+		return k.dependency
 	}
-	r := 0.1
+	r := k.any
 	if len(d.values) > 0 {
-		r += 0.25 + 0.2*clamp01(d.largestRatio()/3)
+		r += k.value + k.valueSize*clamp01(d.largestRatio()/3)
 	}
 	// What was taken out and stands elsewhere in other words is no loss: the more of the
 	// removed tokens are kept, the less a missing check or call means.
 	gone := clamp01(1.25 * (1 - d.kept))
-	r += 0.3 * min(d.guardsLost, 1) * gone
-	r += 0.15 * min(d.callsLost, 3) * gone
+	r += k.guard * min(d.guardsLost, 1) * gone
+	r += k.call * min(d.callsLost, 3) * gone
 	if d.constantsLost > 0 {
-		r += 0.2
+		r += k.constant
 	}
-	r += 0.08 * min(d.callsGained, 3)
+	r += k.gained * min(d.callsGained, 3)
 	if d.loopCalls {
-		r += 0.25
+		r += k.loop
 	}
 	if d.onlyAdds {
-		r *= 0.8
+		r *= k.onlyAdds
 	}
 	if d.onlyLogs {
-		r *= 0.4
+		r *= k.onlyLogs
 	}
-	if len(d.removed) > 0 && d.kept > 0.7 && len(d.values) == 0 && !d.loopCalls && d.constantsLost == 0 {
-		r *= 0.4
+	if len(d.removed) > 0 && d.kept > k.movedShare && len(d.values) == 0 && !d.loopCalls && d.constantsLost == 0 {
+		r *= k.moved
 	}
-	return min(r, 0.95)
+	return min(r, k.most)
 }

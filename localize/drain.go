@@ -11,6 +11,8 @@ import (
 // tokens that hold variable parts by their form are masked (numbers, addresses, ids, paths
 // with digits). One configuration serves all input.
 type miner struct {
+	similarity float64 // share of equal tokens needed to join a template (Drain's st)
+
 	root  map[leafKey][]int32
 	list  []template
 	cache map[string]int32
@@ -32,8 +34,6 @@ type template struct {
 
 const (
 	wildcard = "<*>"
-	// similarity is the share of equal tokens needed to join a template (Drain's st).
-	similarity = 0.55
 	// maxTokens bounds the part of a message that is compared; the rest is one wildcard.
 	maxTokens = 120
 	// maxTemplates bounds what hostile logs can make the miner keep.
@@ -42,8 +42,10 @@ const (
 	maxPerLeaf = 200
 )
 
-func newMiner() *miner {
-	return &miner{root: map[leafKey][]int32{}, cache: map[string]int32{}}
+func newMiner() *miner { return newMinerOf(newConstants(nil).logs.similarity) }
+
+func newMinerOf(similarity float64) *miner {
+	return &miner{similarity: similarity, root: map[leafKey][]int32{}, cache: map[string]int32{}}
 }
 
 // add returns the number of the message's template.
@@ -71,7 +73,7 @@ func (m *miner) add(scope, message string) int32 {
 			best, bestSim, bestFixed = id, sim, fixed
 		}
 	}
-	if best >= 0 && (bestSim >= similarity || len(leaf) >= maxPerLeaf || len(m.list) >= maxTemplates) {
+	if best >= 0 && (bestSim >= m.similarity || len(leaf) >= maxPerLeaf || len(m.list) >= maxTemplates) {
 		t := &m.list[best]
 		for i := range t.tokens {
 			if t.tokens[i] != tokens[i] {

@@ -53,14 +53,14 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 
 // newlyFailing says whether an operation fails more than it did when healthy: by more than
 // chance explains and by half as much again. An operation that was never seen healthy counts.
-func newlyFailing(cur, base *opCount, haveBase bool) bool {
+func (a *analysis) newlyFailing(cur, base *opCount, haveBase bool) bool {
 	if cur == nil || cur.bad == 0 {
 		return false
 	}
 	if !haveBase || base == nil {
 		return true
 	}
-	return cur.share() > 1.5*base.share() && zProportions(cur.bad, cur.n, base.bad, base.n) > 2.5
+	return cur.share() > a.k.errors.ratio*base.share() && zProportions(cur.bad, cur.n, base.bad, base.n) > a.k.errors.z
 }
 
 // findErrors finds where the failures began. From the span where a failure originated it goes up
@@ -96,7 +96,7 @@ func (a *analysis) findErrors() {
 				}
 				break
 			}
-			if newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
+			if a.newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
 				p = place{op: recs[i].op, coped: i != last}
 				break
 			}
@@ -158,14 +158,14 @@ func (a *analysis) findErrors() {
 			a.peerFailed[edgeKey{op.service, op.peer}] += share * fresh
 		}
 		a.board.addOp(op.service, op.name, peer, p.op, Reason{Signal: "errors", Text: text,
-			Value: c.share(), Baseline: b.share(), Weight: weightErrors * math.Sqrt(share) * fresh})
+			Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * math.Sqrt(share) * fresh})
 		if p.coped {
 			// The call that is made is the handle for whoever mends the caller.
 			lower := mostVoted(below[p])
 			if lo := &a.ops.list[lower]; lo.service == op.service {
 				a.board.addOp(op.service, lo.name, lo.peer, lower, Reason{Signal: "handling",
 					Text:  fmt.Sprintf("%s is the call whose failures %s no longer absorbs", label(lo), op.service),
-					Value: votes[p], Weight: 0.5 * weightErrors * share})
+					Value: votes[p], Weight: a.k.errors.handling * a.k.weight.errors * share})
 			}
 		}
 		a.blamedOps[p.op] += share
@@ -214,7 +214,7 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 		next := -1
 		for _, c := range tr.Children(at) {
 			// The child that took all the time there was.
-			if tr.Spans[c].Duration >= tr.Spans[at].Duration*95/100 {
+			if float64(tr.Spans[c].Duration) >= a.k.errors.waited*float64(tr.Spans[at].Duration) {
 				next = c
 				break
 			}

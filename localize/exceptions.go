@@ -90,10 +90,10 @@ func (a *analysis) findExceptions() {
 		if x.base == 0 || a.base.empty() {
 			z = max(z, math.Sqrt(x.cur)+0.5)
 		}
-		if x.cur == 0 || z < 2 {
+		if x.cur == 0 || z < a.k.logs.z {
 			continue
 		}
-		a.addException(x, ramp(z, 1.5, 4))
+		a.addException(x, a.k.logs.thrown.of(z))
 	}
 }
 
@@ -123,9 +123,9 @@ func (a *analysis) addException(x *thrown, sure float64) {
 	c := a.board.of(x.service)
 	c.pattern = append(c.pattern, Pattern{Kind: PatternException, Text: text, Detail: d, Values: map[string]float64{"count": x.cur}})
 	// An exception that tells of a callee that failed is thrown by the victim.
-	weight := weightThrown * sure
+	weight := a.k.weight.thrown * sure
 	if isCallFailure(x.typ, x.message) {
-		weight *= 0.2
+		weight *= a.k.logs.callFailure
 	}
 	name := ""
 	if x.op >= 0 {

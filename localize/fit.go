@@ -9,7 +9,7 @@ import (
 
 // judgeFit asks whether what the change does fits what is seen: by rare words that both share
 // (tables, functions, messages), and by the class of failure that both belong to.
-func (j *judgedChange) judgeFit(symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
+func (j *judgedChange) judgeFit(k *fitConstants, symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
 	if j.facts.class == pathInert {
 		return
 	}
@@ -50,18 +50,18 @@ func (j *judgedChange) judgeFit(symptoms bag, symptomConcepts map[string]float64
 		}
 	}
 	// One rare word twice is much, ten common ones are not.
-	overlap := 1 - math.Exp(-sum/3)
-	codeConcepts := conceptWeights(words, func(c *concept) []string { return c.code })
+	overlap := 1 - math.Exp(-sum/k.wordScale)
+	codeConcepts := conceptWeights(words, k.conceptScale, func(c *concept) []string { return c.code })
 	name, shared := sharedConcept(symptomConcepts, codeConcepts)
 	j.relation = 1 - (1-overlap)*(1-shared)
-	if overlap > 0.15 {
-		j.add("change_words", fmt.Sprintf("shares rare words with what is seen: %s", strings.Join(said, ", ")), overlap, 2.0*overlap)
+	if overlap > k.least {
+		j.add("change_words", fmt.Sprintf("shares rare words with what is seen: %s", strings.Join(said, ", ")), overlap, k.words*overlap)
 	}
-	if shared > 0.15 {
-		j.add("change_concept", fmt.Sprintf("it is about %q, and so is what is seen", name), shared, 1.8*shared)
+	if shared > k.least {
+		j.add("change_concept", fmt.Sprintf("it is about %q, and so is what is seen", name), shared, k.concept*shared)
 	}
-	if j.relation < 0.25 {
-		j.add("change_fit", "nothing in it relates to what is seen", j.relation, -1.5)
+	if j.relation < k.related {
+		j.add("change_fit", "nothing in it relates to what is seen", j.relation, -k.unrelated)
 	}
 }
 

@@ -38,14 +38,14 @@ func TestConceptsMeetBetweenSymptomAndCode(t *testing.T) {
 	see.addWords("retry attempts exhausted", 1)
 	change.addWords("backoff jitter sleep", 1)
 	name, strength := sharedConcept(
-		conceptWeights(see, func(c *concept) []string { return c.symptom }),
-		conceptWeights(change, func(c *concept) []string { return c.code }))
+		conceptWeights(see, 1.5, func(c *concept) []string { return c.symptom }),
+		conceptWeights(change, 1.5, func(c *concept) []string { return c.code }))
 	if name != "retry" || strength < 0.3 {
 		t.Errorf("%q %.2f", name, strength)
 	}
 	other := bag{}
 	other.addWords("colour palette margin", 1)
-	if _, s := sharedConcept(conceptWeights(see, func(c *concept) []string { return c.symptom }), conceptWeights(other, func(c *concept) []string { return c.code })); s != 0 {
+	if _, s := sharedConcept(conceptWeights(see, 1.5, func(c *concept) []string { return c.symptom }), conceptWeights(other, 1.5, func(c *concept) []string { return c.code })); s != 0 {
 		t.Errorf("unrelated words share a concept: %.2f", s)
 	}
 }
@@ -66,7 +66,7 @@ func TestEveryConceptHasBothSides(t *testing.T) {
 }
 
 func TestServiceOfAChangeComesFromItsPaths(t *testing.T) {
-	a := &analysis{services: []string{"ledger", "search"}}
+	a := &analysis{k: newConstants(nil), services: []string{"ledger", "search"}}
 	change := func(paths ...string) *Change {
 		c := &Change{}
 		for _, p := range paths {
@@ -93,7 +93,7 @@ func TestServiceOfAChangeComesFromItsPaths(t *testing.T) {
 }
 
 func TestAChangeIsLiveFromItsDeployment(t *testing.T) {
-	a := &analysis{causeOnset: base.UnixNano(), cur: &window{from: base.Add(-10 * time.Minute).UnixNano(), to: base.Add(30 * time.Minute).UnixNano()}, ev: &Evidence{Deploys: []Deploy{
+	a := &analysis{k: newConstants(nil), causeOnset: base.UnixNano(), cur: &window{from: base.Add(-10 * time.Minute).UnixNano(), to: base.Add(30 * time.Minute).UnixNano()}, ev: &Evidence{Deploys: []Deploy{
 		{Time: base.Add(-50 * time.Minute), Service: "ledger", SHA: shaOther},
 		{Time: base.Add(-10 * time.Minute), Service: "ledger", SHA: shaMoved},
 		{Time: base.Add(10 * time.Minute), Service: "ledger", SHA: shaLate},

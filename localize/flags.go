@@ -25,6 +25,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 	for _, s := range suspects {
 		posterior[s.service] = s.posterior
 	}
+	k := &a.k.flag
 	symptoms := a.symptomWords()
 	var best *judgedFlag
 	for i := range a.ev.Flags {
@@ -34,12 +35,12 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		if lag < -a.onsetSlack() {
 			continue
 		}
-		odds += 2.2 - math.Log(1+max(lag.Minutes(), 0))
+		odds += k.near - math.Log(1+max(lag.Minutes(), 0))
 		if f.Service != "" {
 			if p := posterior[f.Service]; p > 0 {
-				odds += -0.7 + 1.7*math.Sqrt(p)
+				odds += -k.placeOdd + k.placeShare*math.Sqrt(p)
 			} else {
-				odds -= 1.5
+				odds -= k.elsewhere
 			}
 		}
 		spans := a.flagAgreement(f.Flag)
@@ -50,16 +51,16 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 			overlap += symptoms[w]
 		}
 		switch {
-		case spans > 0.5:
-			odds += 3 * spans
+		case spans > k.agreesLeast:
+			odds += k.agrees * spans
 		case overlap > 0.5:
-			odds += min(overlap, 2) * 0.6
+			odds += min(overlap, 2) * k.words
 		default:
-			odds -= 1.0
+			odds -= k.unrelated
 		}
 		if best == nil || odds > best.odds {
 			best = &judgedFlag{f, odds, fmt.Sprintf("the flag %s of %s was changed (%s) %s before the incident began", f.Flag, nonEmpty(f.Service, "the system"), f.Change, round(lag))}
-			if spans > 0.5 {
+			if spans > k.agreesLeast {
 				best.text += fmt.Sprintf("; bad traces evaluated it to a value that good ones did not have (Ochiai %.2f)", spans)
 			}
 		}

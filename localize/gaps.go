@@ -15,7 +15,7 @@ func (a *analysis) gaps() []Gap {
 	} else if len(a.ev.Baseline.Spans) == 0 && len(a.ev.Incident.Spans) > 0 {
 		add("no_baseline_traces", "the healthy window has no traces: latencies and errors of operations cannot be compared")
 	}
-	if n := len(a.ev.Baseline.Spans); n > 0 && len(a.base.traces) < enough {
+	if n := len(a.ev.Baseline.Spans); n > 0 && float64(len(a.base.traces)) < a.k.window.enough {
 		add("few_baseline_traces", "the healthy window has fewer than 20 traces: its latency tail is a guess; sample more or widen the window")
 	}
 	if len(a.ev.Incident.Logs) == 0 {

@@ -7,176 +7,14 @@ import (
 	"github.com/remediator/remediator/telemetry"
 )
 
-// The kinds of nodes.
-const (
-	nodeService  = "service"
-	nodeDatabase = "database"
-	nodeQueue    = "queue"
-	nodeExternal = "external"
-)
-
-// call is one edge of the graph while it is built: the calls of one window.
-type call struct {
-	durations []float64
-	errors    float64
-	requests  float64   // parents that made at least one call
-	retries   float64   // calls beyond the first failed one of the same operation under a parent
-	gap       []float64 // seconds between caller's and callee's view of one call
-	async     bool
-	firsts    float64 // first attempts, and how many of them failed
-	firstFail float64
-}
-
-type edgeKey struct{ from, to string }
-
-// traffic is the graph of one window.
-type traffic struct {
-	calls     map[edgeKey]*call
-	kinds     map[string]string
-	durations map[string][]float64 // of requests into a service
-	errors    map[string]float64
-}
-
-// peerNode names the node that an outgoing span without a callee in the trace calls, and says
-// what kind of node it is.
-func peerNode(op *operation) (name, kind string) {
-	name = op.peer
-	switch {
-	case op.database:
-		kind = nodeDatabase
-	case op.kind == telemetry.KindProducer || op.sample.Attrs.Get(telemetry.AttrMsgDestination) != "":
-		kind = nodeQueue
-	default:
-		kind = nodeExternal
-	}
-	return name, kind
-}
-
-// hasRemoteChild says whether a child of span i runs in another service.
-func hasRemoteChild(tr *telemetry.Trace, i int) bool {
-	for _, c := range tr.Children(i) {
-		if tr.Spans[c].Resource.Service != tr.Spans[i].Resource.Service {
-			return true
-		}
-	}
-	return false
-}
-
-// observe builds the graph of one window. services are all service names of both windows, so
-// that a peer that is a service by name is the same node.
-func observe(w *window, ops *operations, services map[string]bool) *traffic {
-	g := &traffic{calls: map[edgeKey]*call{}, kinds: map[string]string{}, durations: map[string][]float64{}, errors: map[string]float64{}}
-	get := func(from, to string) *call {
-		k := edgeKey{from, to}
-		c := g.calls[k]
-		if c == nil {
-			c = &call{}
-			g.calls[k] = c
-		}
-		return c
-	}
-	type attempt struct {
-		parent int
-		op     int32
-	}
-	for t := range w.traces {
-		tr, recs := &w.traces[t], w.recs[t]
-		requests := map[edgeKey]map[int]bool{}
-		attempts := map[attempt]bool{} // failed before
-		for _, i := range tr.Order() {
-			s := tr.Spans[i]
-			g.kinds[s.Resource.Service] = nodeService
-			p := tr.Parent(i)
-			remote := p >= 0 && tr.Spans[p].Resource.Service != s.Resource.Service
-			if remote || p < 0 {
-				g.durations[s.Resource.Service] = append(g.durations[s.Resource.Service], s.Duration.Seconds())
-				if recs[i].outcome == failed {
-					g.errors[s.Resource.Service]++
-				}
-			}
-			var c *call
-			var key edgeKey
-			view := i // the span that shows the caller's view of the call
-			switch {
-			case remote:
-				key = edgeKey{tr.Spans[p].Resource.Service, s.Resource.Service}
-				c = get(key.from, key.to)
-				if tr.Spans[p].Kind.Outgoing() {
-					view = p
-					c.gap = append(c.gap, tr.Spans[p].Duration.Seconds()-s.Duration.Seconds())
-				}
-				c.async = c.async || s.Kind == telemetry.KindConsumer
-			case s.Kind.Outgoing() && !hasRemoteChild(tr, i):
-				name, kind := peerNode(&ops.list[recs[i].op])
-				if name == "" || name == s.Resource.Service {
-					continue
-				}
-				if services[name] {
-					kind = nodeService
-				}
-				if g.kinds[name] == "" {
-					g.kinds[name] = kind
-				}
-				key = edgeKey{s.Resource.Service, name}
-				c = get(key.from, key.to)
-				c.async = c.async || s.Kind == telemetry.KindProducer
-			default:
-				continue
-			}
-			c.durations = append(c.durations, tr.Spans[view].Duration.Seconds())
-			bad := recs[view].outcome == failed || recs[i].outcome == failed
-			if bad {
-				c.errors++
-			}
-			caller := tr.Parent(view)
-			if requests[key] == nil {
-				requests[key] = map[int]bool{}
-			}
-			if !requests[key][caller] {
-				requests[key][caller] = true
-				c.requests++
-			}
-			at := attempt{caller, recs[view].op}
-			if before, seen := attempts[at]; !seen {
-				c.firsts++
-				if bad {
-					c.firstFail++
-				}
-			} else if before {
-				c.retries++
-			}
-			attempts[at] = bad
-		}
-	}
-	for _, c := range g.calls {
-		slices.Sort(c.durations)
-	}
-	for _, d := range g.durations {
-		slices.Sort(d)
-	}
-	return g
-}
-
-func (c *call) count() float64 {
-	if c == nil {
-		return 0
-	}
-	return float64(len(c.durations))
-}
-
-func (c *call) ratio(of float64) float64 {
-	if c == nil || len(c.durations) == 0 {
-		return 0
-	}
-	return of / float64(len(c.durations))
-}
-
 // merge writes the graphs of both windows as one.
 func merge(a *analysis, blame map[string]float64) Graph {
-	names, edges := map[string]string{}, map[edgeKey]bool{}
+	at, edges := map[string]place{}, map[edgeKey]bool{}
 	for _, g := range []*traffic{a.graphBase, a.graph} {
-		for n, k := range g.kinds {
-			names[n] = k
+		for n, m := range g.members {
+			if old, ok := at[n]; !ok || old.kind != nodeService {
+				at[n] = m.place
+			}
 		}
 		for k := range g.calls {
 			edges[k] = true
@@ -184,70 +22,150 @@ func merge(a *analysis, blame map[string]float64) Graph {
 	}
 	for _, ds := range []*telemetry.Dataset{a.base.ds, a.cur.ds} {
 		for _, s := range servicesOf(ds) {
-			if names[s] == "" {
-				names[s] = nodeService
+			if _, ok := at[s]; !ok {
+				at[s] = place{name: s, kind: nodeService}
 			}
 		}
 	}
-	var out Graph
-	for n, k := range names {
-		node := Node{Name: n, Kind: k, Blame: blame[n]}
-		cur, base := a.graph.durations[n], a.graphBase.durations[n]
-		if k == nodeService {
-			node.Requests = Shift{float64(len(base)) / a.base.seconds(), float64(len(cur)) / a.cur.seconds()}
-			node.Errors = Shift{a.graphBase.errors[n] / max(float64(len(base)), 1), a.graph.errors[n] / max(float64(len(cur)), 1)}
-			node.P95 = Shift{quantile(base, 0.95), quantile(cur, 0.95)}
-		} else {
-			node.Requests, node.Errors, node.P95 = a.seenByCallers(n)
+	into, out := callersView(a.graphBase, a.graph), Graph{Nodes: []Node{}, Edges: []Edge{}}
+	for n, p := range at {
+		node := Node{Name: n, Kind: p.kind, System: p.system, Blame: round4(blame[n])}
+		sides := [2]*member{a.graphBase.members[n], a.graph.members[n]}
+		if p.kind != nodeService || sides[0].idle() && sides[1].idle() {
+			sides = into[n]
+		}
+		for i, m := range sides {
+			if m == nil {
+				continue
+			}
+			span := a.base.seconds()
+			if i == 1 {
+				span = a.cur.seconds()
+			}
+			node.Requests.set(i, m.n/span)
+			node.Entry.set(i, m.entries/span)
+			node.Errors.set(i, m.errors/max(m.n, 1))
+			node.P50.set(i, quantile(m.durations, 0.5))
+			node.P95.set(i, quantile(m.durations, 0.95))
+			node.P99.set(i, quantile(m.durations, 0.99))
 		}
 		out.Nodes = append(out.Nodes, node)
 	}
 	slices.SortFunc(out.Nodes, func(x, y Node) int { return strings.Compare(x.Name, y.Name) })
 	for k := range edges {
-		b, c := a.graphBase.calls[k], a.graph.calls[k]
-		e := Edge{From: k.from, To: k.to, Calls: Shift{b.count() / a.base.seconds(), c.count() / a.cur.seconds()}}
-		for _, side := range []struct {
-			c                                 *call
-			errors, p50, p95, retries, fanOut *float64
-		}{
-			{b, &e.Errors.Baseline, &e.P50.Baseline, &e.P95.Baseline, &e.Retries.Baseline, &e.FanOut.Baseline},
-			{c, &e.Errors.Incident, &e.P50.Incident, &e.P95.Incident, &e.Retries.Incident, &e.FanOut.Incident},
-		} {
-			if side.c == nil {
+		e := Edge{From: k.from, To: k.to, Hidden: a.hidden[k]}
+		for i, g := range []*traffic{a.graphBase, a.graph} {
+			c, w := g.calls[k], a.base
+			if i == 1 {
+				w = a.cur
+			}
+			if c == nil {
 				continue
 			}
-			*side.errors, *side.retries = side.c.ratio(side.c.errors), side.c.ratio(side.c.retries)
-			*side.p50, *side.p95 = quantile(side.c.durations, 0.5), quantile(side.c.durations, 0.95)
-			*side.fanOut = side.c.count() / max(side.c.requests, 1)
-			e.Async = e.Async || side.c.async
+			e.Calls.set(i, c.n/w.seconds())
+			e.Errors.set(i, c.ratio(c.errors))
+			e.Retries.set(i, c.ratio(c.retries))
+			e.P50.set(i, quantile(c.durations, 0.5))
+			e.P95.set(i, quantile(c.durations, 0.95))
+			e.P99.set(i, quantile(c.durations, 0.99))
+			e.FanOut.set(i, c.n/max(c.requests, 1))
+			e.Queued.set(i, quantile(c.queued, 0.95))
+			if g.path > 0 {
+				e.Path.set(i, c.path/g.path)
+			}
+			e.Async = e.Async || c.async
 		}
 		out.Edges = append(out.Edges, e)
 	}
-	slices.SortFunc(out.Edges, func(x, y Edge) int {
-		if c := strings.Compare(x.From, y.From); c != 0 {
-			return c
-		}
-		return strings.Compare(x.To, y.To)
-	})
+	slices.SortFunc(out.Edges, byEnds)
 	return out
 }
 
-// seenByCallers sums up the calls into a node that sends no telemetry of its own.
-func (a *analysis) seenByCallers(node string) (requests, errors, p95 Shift) {
-	sum := func(g *traffic) (n, bad float64, durations []float64) {
-		for k, c := range g.calls {
-			if k.to == node {
-				n += c.count()
-				bad += c.errors
-				durations = append(durations, c.durations...)
+func byEnds(x, y Edge) int {
+	if c := strings.Compare(x.From, y.From); c != 0 {
+		return c
+	}
+	return strings.Compare(x.To, y.To)
+}
+
+// set writes the baseline's side (0) or the incident's (1).
+func (s *Shift) set(side int, v float64) {
+	if v = round6(v); side == 0 {
+		s.Baseline = v
+	} else {
+		s.Incident = v
+	}
+}
+
+func (m *member) idle() bool { return m == nil || m.n == 0 }
+
+// callersView sums up, for each node, the calls into it: all that is known of what sends no telemetry.
+// A queue's time is the time that messages waited in it.
+func callersView(graphs ...*traffic) map[string][2]*member {
+	out := map[string][2]*member{}
+	get := func(node string, side int) *member {
+		v := out[node]
+		if v[side] == nil {
+			v[side] = &member{}
+			out[node] = v
+		}
+		return v[side]
+	}
+	for side, g := range graphs {
+		keys := make([]edgeKey, 0, len(g.calls))
+		for k := range g.calls {
+			keys = append(keys, k)
+		}
+		slices.SortFunc(keys, func(x, y edgeKey) int { return byEnds(Edge{From: x.from, To: x.to}, Edge{From: y.from, To: y.to}) })
+		for _, k := range keys {
+			c := g.calls[k]
+			m := get(k.to, side)
+			m.n += c.n
+			m.errors += c.errors
+			if g.kinds[k.to] != nodeQueue {
+				m.durations = append(m.durations, c.durations...)
+			}
+			if g.kinds[k.from] == nodeQueue {
+				q := get(k.from, side)
+				q.durations = append(q.durations, c.queued...)
 			}
 		}
-		return n, bad, sorted(durations)
 	}
-	nb, eb, db := sum(a.graphBase)
-	nc, ec, dc := sum(a.graph)
-	return Shift{nb / a.base.seconds(), nc / a.cur.seconds()}, Shift{eb / max(nb, 1), ec / max(nc, 1)},
-		Shift{quantile(db, 0.95), quantile(dc, 0.95)}
+	for _, v := range out {
+		for _, m := range v {
+			if m != nil {
+				slices.Sort(m.durations)
+			}
+		}
+	}
+	return out
+}
+
+// mark notes the places of the suspects at the nodes and at the edges they call over. A service has the
+// place of its best suspect.
+func (g *Graph) mark(suspects []Suspect, p *places) {
+	rank, edge := map[string]int{}, map[edgeKey]int{}
+	for i := range suspects {
+		s := &suspects[i]
+		if rank[s.Service] == 0 {
+			rank[s.Service] = len(rank) + 1
+		}
+		if s.Peer != "" {
+			to := peerName(s.Peer)
+			if name, ok := p.service(to); ok {
+				to = name
+			}
+			if k := (edgeKey{s.Service, to}); edge[k] == 0 {
+				edge[k] = rank[s.Service]
+			}
+		}
+	}
+	for i := range g.Nodes {
+		g.Nodes[i].Suspect = rank[g.Nodes[i].Name]
+	}
+	for i := range g.Edges {
+		g.Edges[i].Suspect = edge[edgeKey{g.Edges[i].From, g.Edges[i].To}]
+	}
 }
 
 // servicesOf lists the services that sent telemetry.

@@ -98,10 +98,10 @@ func (a *analysis) findLatency() {
 		return int(x.op - y.op)
 	})
 	// The evidence is only as good as the slowness: one slow trace in a hundred is healthy.
-	sure := ramp(a.worstSlow, 2, 6)
+	sure := a.k.latency.sure.of(a.worstSlow)
 	for _, e := range list {
 		share := e.added / total
-		if share < 0.02 {
+		if share < a.k.latency.least {
 			break
 		}
 		op := &a.ops.list[e.op]
@@ -122,7 +122,7 @@ func (a *analysis) findLatency() {
 		a.board.addOp(service, op.name, peer, e.op, Reason{Signal: "latency",
 			Text: fmt.Sprintf("%s: %s makes up %s of the time added to slow traces (%s instead of %s per trace)",
 				op.name, what, percent(share), seconds(e.cur/traces), seconds(e.base/traces)),
-			Value: e.cur / traces, Baseline: e.base / traces, Weight: weightLatency * math.Sqrt(share) * sure})
+			Value: e.cur / traces, Baseline: e.base / traces, Weight: a.k.weight.latency * math.Sqrt(share) * sure})
 		a.blamedOps[e.op] += share
 	}
 }
@@ -140,7 +140,7 @@ func (a *analysis) callsSlower(op int32) bool {
 		return out
 	}
 	cur, base := durations(a.cur, a.onset), durations(a.base, 0)
-	return len(base) == 0 || cliff(cur, base) > 0.33 || quantile(sorted(cur), 0.95) > 1.5*quantile(sorted(base), 0.95)
+	return len(base) == 0 || cliff(cur, base) > a.k.latency.delta || quantile(sorted(cur), 0.95) > a.k.latency.tail*quantile(sorted(base), 0.95)
 }
 
 // callee is the service that answers calls of an outgoing operation, "" when it sends no spans.

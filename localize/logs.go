@@ -47,14 +47,15 @@ func (e *logEvent) place() string {
 
 // eventLog numbers the log events of both windows.
 type eventLog struct {
+	k         *constants
 	miner     *miner
 	ids       map[string]int32
 	list      []logEvent
 	cur, base []int32 // event of each record
 }
 
-func newEventLog(cur, base *window) *eventLog {
-	l := &eventLog{miner: newMiner(), ids: map[string]int32{}}
+func newEventLog(cur, base *window, k *constants) *eventLog {
+	l := &eventLog{k: k, miner: newMinerOf(k.logs.similarity), ids: map[string]int32{}}
 	l.base = l.add(base.ds.Logs, false)
 	l.cur = l.add(cur.ds.Logs, true)
 	return l
@@ -140,12 +141,12 @@ func (a *analysis) raisedEvents() []raisedEvent {
 			// Nothing healthy to compare with: chance alone would bring a rare event once or twice.
 			z = max(z, math.Sqrt(k))
 		}
-		if z < 2 || x[1] > 0 && k/x[0] <= kb/x[1] {
+		if z < a.k.logs.z || x[1] > 0 && k/x[0] <= kb/x[1] {
 			continue
 		}
-		strength := ramp(z, 1.5, 5)
+		strength := a.k.logs.sure.of(z)
 		if e.severity < errorLevel && !e.thrown {
-			strength *= 0.7
+			strength *= a.k.logs.warning
 		}
 		out = append(out, raisedEvent{logEvent: e, z: z, strength: strength, fresh: kb == 0, first: e.cur[0]})
 	}
@@ -180,7 +181,7 @@ func (a *analysis) exposure() func(service string) [2]float64 {
 		if a.base.empty() {
 			return [2]float64{a.cur.seconds(), 0}
 		}
-		if o := ordinary[service]; min(o[0], o[1]) >= 2*enough {
+		if o := ordinary[service]; min(o[0], o[1]) >= 2*a.k.window.enough {
 			return o
 		}
 		return [2]float64{a.cur.seconds(), a.base.seconds()}
@@ -204,18 +205,18 @@ func (a *analysis) findLogs() {
 		}
 		named := a.mentioned(e.service, e.sample.Body)
 		// The share matters less than the presence: a culprit may log once for many victims.
-		w := weightLog * e.strength * (0.5 + 0.5*math.Sqrt(share))
+		w := a.k.weight.log * e.strength * (0.5 + 0.5*math.Sqrt(share))
 		if e.thrown && len(named) == 0 {
-			w = weightThrown * e.strength
+			w = a.k.weight.thrown * e.strength
 		}
 		r := Reason{Signal: "log_template", Text: words, Value: float64(len(e.cur)), Baseline: float64(len(e.base)), Weight: w}
 		if len(named) > 0 {
-			r.Weight *= 0.4
+			r.Weight *= a.k.logs.passedOn
 			a.board.add(e.service, Reason{Signal: "mention", Text: fmt.Sprintf("its new errors name %s: %q", strings.Join(named, ", "), shorten(e.text(a.events.miner), 120)),
-				Value: float64(len(e.cur)), Weight: -weightMention * e.strength * 0.5})
+				Value: float64(len(e.cur)), Weight: -a.k.weight.mention * e.strength * a.k.logs.namer})
 			for _, n := range named {
 				a.board.add(n, Reason{Signal: "mention", Text: fmt.Sprintf("new errors of %s name it: %q", e.service, shorten(e.text(a.events.miner), 120)),
-					Value: float64(len(e.cur)), Weight: weightMention * e.strength})
+					Value: float64(len(e.cur)), Weight: a.k.weight.mention * e.strength})
 			}
 		}
 		a.board.add(e.service, r)

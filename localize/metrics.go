@@ -132,18 +132,12 @@ func seriesKey(s *telemetry.Series) string {
 	return b.String()
 }
 
-// outlier and extreme are the deviations between which a shift grows from nothing to full
-// strength: 3.5 is Iglewicz and Hoaglin's bound.
-const (
-	outlier = 3.5
-	extreme = 12
-)
-
 // findMetrics weighs the shifts. A resource that left its range is near its cause; latency and
 // errors of a service are also moved by what it calls.
 func (a *analysis) findMetrics() {
-	weights := map[metricClass]float64{classResource: weightResource, classError: 1.2 * weightMetric, classLatency: 0.6 * weightMetric,
-		classRefusal: 0.6 * weightMetric, classDemand: 0.3 * weightMetric, classOther: 0.6 * weightMetric}
+	k := &a.k.metrics
+	weights := map[metricClass]float64{classResource: a.k.weight.resource, classError: k.error * a.k.weight.metric, classLatency: k.latency * a.k.weight.metric,
+		classRefusal: k.refusal * a.k.weight.metric, classDemand: k.demand * a.k.weight.metric, classOther: k.other * a.k.weight.metric}
 	said := map[string]int{}
 	traced, touched := a.tracedServices()
 	for _, s := range a.shifts {
@@ -154,9 +148,9 @@ func (a *analysis) findMetrics() {
 		w := weights[s.class] * s.strength
 		switch {
 		case traced && !touched[s.service]:
-			w *= 0.25 // no request that was traced went there
+			w *= k.untouched // no request that was traced went there
 		case traced && (s.class == classLatency || s.class == classError):
-			w *= 0.4 // its spans tell the same, and more exactly
+			w *= k.traced // its spans tell the same, and more exactly
 		}
 		a.board.add(s.service, Reason{Signal: signalOf(s.class),
 			Text:  fmt.Sprintf("%s went from %.4g to %.4g %s, %.0f times its healthy spread", s.label, s.base, s.cur, s.unit, min(s.deviation, 999)),
@@ -171,7 +165,7 @@ func (a *analysis) tracedServices() (bool, map[string]bool) {
 	for i := range a.ev.Incident.Spans {
 		touched[a.ev.Incident.Spans[i].Resource.Service] = true
 	}
-	return len(a.cur.traces) >= 2*enough && len(a.base.traces) >= enough, touched
+	return float64(len(a.cur.traces)) >= 2*a.k.window.enough && float64(len(a.base.traces)) >= a.k.window.enough, touched
 }
 
 func signalOf(c metricClass) string {

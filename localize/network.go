@@ -15,8 +15,8 @@ type gapShift struct {
 
 // slowed says that an edge's calls got slower outside the callee, clearly and by an amount
 // that matters.
-func (g *gapShift) slowed() bool {
-	return g.delta > 0.3 && g.cur-g.base > 0.003 && g.cur > 1.5*g.base
+func (g *gapShift) slowed(k *networkConstants) bool {
+	return g.delta > k.delta && g.cur-g.base > k.seconds && g.cur > k.ratio*g.base
 }
 
 // gapShifts compares caller's with callee's view of each call in both windows.
@@ -24,7 +24,7 @@ func (a *analysis) gapShifts() []gapShift {
 	var out []gapShift
 	for k, c := range a.graph.calls {
 		b := a.graphBase.calls[k]
-		if b == nil || len(c.gap) < 5 || len(b.gap) < 5 {
+		if b == nil || float64(min(len(c.gap), len(b.gap))) < a.k.network.calls {
 			continue
 		}
 		cur, base := sorted(c.gap), sorted(b.gap)
@@ -64,7 +64,7 @@ func (a *analysis) findNetwork() {
 		from, to := get(g.edge.from), get(g.edge.to)
 		from.out.all += calls
 		to.in.all += calls
-		if !g.slowed() {
+		if !g.slowed(&a.k.network) {
 			continue
 		}
 		from.out.slow += calls
@@ -98,7 +98,7 @@ func (a *analysis) findNetwork() {
 		a.board.add(n, Reason{Signal: "network",
 			Text: fmt.Sprintf("%.0f of its connections spend more time outside the callee, %s of all time lost between services; %s of the calls into it are slow, %s of those out of it",
 				t.edges, percent(recall), percent(t.in.slow/max(t.in.all, 1)), percent(t.out.slow/max(t.out.all, 1))),
-			Value: t.addedIn + t.addedOut, Weight: weightNetwork * fit * ramp(a.gapEvidence(shifts), 2, 4)})
+			Value: t.addedIn + t.addedOut, Weight: a.k.weight.network * fit * a.k.network.sure.of(a.gapEvidence(shifts))})
 	}
 }
 
@@ -108,7 +108,7 @@ func (a *analysis) gapEvidence(shifts []gapShift) float64 {
 	best := 0.0
 	for i := range shifts {
 		g := &shifts[i]
-		if !g.slowed() {
+		if !g.slowed(&a.k.network) {
 			continue
 		}
 		n, m := float64(len(a.graph.calls[g.edge].gap)), float64(len(a.graphBase.calls[g.edge].gap))

@@ -21,9 +21,9 @@ func (a *analysis) findOchiai() {
 		}
 	}
 	for op, v := range times {
-		if len(v) >= enough {
+		if float64(len(v)) >= a.k.window.enough {
 			slices.Sort(v)
-			limits[op] = 1.2 * quantile(v, 0.99)
+			limits[op] = a.k.spectrum.beyond * quantile(v, 1-a.k.window.tail)
 		}
 	}
 	badTraces := 0.0
@@ -53,7 +53,7 @@ func (a *analysis) findOchiai() {
 	}
 	count(a.base)
 	count(a.cur)
-	if badTraces < 3 {
+	if badTraces < a.k.spectrum.traces {
 		return
 	}
 	ops := make([]int32, 0, len(badHit))
@@ -61,10 +61,10 @@ func (a *analysis) findOchiai() {
 		ops = append(ops, op)
 	}
 	slices.Sort(ops)
-	sure := ramp(a.worst, 2, 6)
+	sure := a.k.latency.sure.of(a.worst)
 	for _, id := range ops {
 		score := badHit[id] / math.Sqrt(badTraces*(badHit[id]+goodHit[id]))
-		if score < 0.1 {
+		if score < a.k.spectrum.least {
 			continue
 		}
 		op := &a.ops.list[id]
@@ -75,6 +75,6 @@ func (a *analysis) findOchiai() {
 		a.board.addOp(service, op.name, op.peer, id, Reason{Signal: "ochiai",
 			Text: fmt.Sprintf("%s was abnormal in %.0f of %.0f bad traces and in %.0f good ones (Ochiai %.2f)",
 				label(op), badHit[id], badTraces, goodHit[id], score),
-			Value: score, Weight: weightOchiai * score * sure})
+			Value: score, Weight: a.k.weight.ochiai * score * sure})
 	}
 }

@@ -12,7 +12,7 @@ const onsetBins = 120
 // the log-likelihood ratio of two Poisson rates against one (Hinkley, Inference about the
 // change-point in a sequence of random variables, 1970). It returns the time and the ratio, and
 // 0, 0 when the rate does not rise.
-func changePoint(times []int64, from, to int64) (int64, float64) {
+func changePoint(times []int64, from, to int64, c *onsetConstants) (int64, float64) {
 	if len(times) == 0 || to <= from {
 		return 0, 0
 	}
@@ -27,7 +27,7 @@ func changePoint(times []int64, from, to int64) (int64, float64) {
 	for k := 1; k < onsetBins; k++ {
 		before += bins[k-1]
 		after := total - before
-		if before > earlyShare*total {
+		if before > c.early*total {
 			break // what began when most of it was over did not begin there: it comes in bursts
 		}
 		l, r := before/float64(k), after/float64(onsetBins-k)
@@ -56,9 +56,6 @@ func changePoint(times []int64, from, to int64) (int64, float64) {
 	return first, best
 }
 
-// earlyShare is the part of the bad events that may lie before the onset.
-const earlyShare = 0.2
-
 // levelShift splits a series of values where its mean changes most (least squares, one
 // break; Bai, Estimation of a change point in multiple regression models, 1997) and returns
 // the index of the first value after the break; 0 when there is none.
@@ -83,22 +80,19 @@ func levelShift(v []float64) int {
 	return at
 }
 
-// significant is the log-likelihood ratio from which a change point is believed: 10 is odds
-// of about 20,000 to 1 before paying for the choice among onsetBins places.
-const significant = 10
-
 // findOnset tells when the incident began: the change point of the bad events of the window,
 // else the earliest level shift of the metrics that moved; the start of the window when
 // neither is convincing.
-func findOnset(w *window, events []int64, shifts []metricShift) int64 {
+func (a *analysis) findOnset(events []int64) int64 {
+	w, k := a.cur, &a.k.onset
 	slices.Sort(events)
-	if t, llr := changePoint(events, w.from, w.to); llr >= significant {
+	if t, llr := changePoint(events, w.from, w.to, k); llr >= k.significant {
 		// A metric that moved clearly before the events sets the date: the cause comes first.
 		return t
 	}
 	var times []int64
-	for _, s := range shifts {
-		if s.at > 0 && s.strength > 0.5 {
+	for _, s := range a.shifts {
+		if s.at > 0 && s.strength > k.strong {
 			times = append(times, s.at)
 		}
 	}
@@ -115,16 +109,16 @@ func findOnset(w *window, events []int64, shifts []metricShift) int64 {
 func (a *analysis) findCauseOnset() int64 {
 	at := a.onset
 	for _, e := range a.raised {
-		if e.fresh && len(e.cur) >= 5 && e.strength > 0.5 && e.first < at {
+		if e.fresh && len(e.cur) >= 5 && e.strength > a.k.onset.strong && e.first < at {
 			at = e.first
 		}
 	}
-	if a.shiftEvidence() < 0.5 {
+	if a.shiftEvidence() < a.k.combine.wrong {
 		return at
 	}
 	var times []int64
 	for _, s := range a.shifts {
-		if s.strength > 0.5 && s.at > 0 && s.class != classDemand && s.class != classOther {
+		if s.strength > a.k.onset.strong && s.at > 0 && s.class != classDemand && s.class != classOther {
 			times = append(times, s.at)
 		}
 	}

@@ -33,7 +33,7 @@ func (a *analysis) resolutionFailure([]ranked) verdict {
 		return verdict{}
 	}
 	share := matching / all
-	return verdict{cause: CauseExternal, outside: ramp(share, 0.3, 0.7),
+	return verdict{cause: CauseExternal, outside: a.k.outside.unreachable.of(share),
 		why: []string{fmt.Sprintf("%d services at once fail to resolve or reach different hosts (%s of the new errors): what they share is the network or name service below them", len(services), percent(share))}}
 }
 
@@ -68,7 +68,7 @@ func (a *analysis) demandSurge([]ranked) verdict {
 	edgeRise := 0.0
 	seen := 0
 	for _, s := range a.shifts {
-		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > 0.5 {
+		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > a.k.onset.strong {
 			f := s.cur / s.base
 			rises = append(rises, rise{s.service, f})
 			if !callees[s.service] {
@@ -78,7 +78,7 @@ func (a *analysis) demandSurge([]ranked) verdict {
 	}
 	services := map[string]bool{}
 	for _, r := range rises {
-		if r.factor > 1.8 {
+		if r.factor > a.k.outside.surgeService {
 			services[r.service] = true
 		}
 	}
@@ -87,10 +87,10 @@ func (a *analysis) demandSurge([]ranked) verdict {
 	if a.symptom.Requests.Baseline > 0 && len(a.base.traces) >= 50 && len(a.cur.traces) >= 50 {
 		edgeRise = max(edgeRise, a.symptom.Requests.Incident/a.symptom.Requests.Baseline)
 	}
-	if edgeRise < 2 || seen < 1 {
+	if edgeRise < a.k.outside.surge || seen < 1 {
 		return verdict{}
 	}
-	return verdict{cause: CauseExternal, outside: ramp(math.Log(edgeRise), math.Log(1.8), math.Log(3)) * ramp(float64(seen), 0, 2),
+	return verdict{cause: CauseExternal, outside: a.k.outside.surgeSure.of(math.Log(edgeRise)) * a.k.outside.surgeServices.of(float64(seen)),
 		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, seen)}}
 }
 
@@ -128,11 +128,11 @@ func (a *analysis) poisonRecord([]ranked) verdict {
 	}
 	for _, id := range keys {
 		g := groups[id]
-		if g.n < 5 || len(g.distinct) > 2 || !hasIdentifier(a.events.list[id].sample.Body) {
+		if g.n < a.k.outside.poisonTimes || len(g.distinct) > 2 || !hasIdentifier(a.events.list[id].sample.Body) {
 			continue
 		}
 		share := g.n / total
-		v := verdict{cause: CauseExternal, firm: true, outside: ramp(share, 0.3, 0.7), why: []string{fmt.Sprintf(
+		v := verdict{cause: CauseExternal, firm: true, outside: a.k.outside.poison.of(share), why: []string{fmt.Sprintf(
 			"the same input fails %.0f times: %q; the code refuses it correctly, the input has to go", g.n, shorten(a.events.list[id].sample.Body, 160))}}
 		if v.outside > best.outside {
 			best = v
@@ -186,16 +186,16 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 		cause := CauseExternal
 		what := "an outside peer"
 		kind := a.graph.kinds[k.to]
-		if kind == nodeDatabase && hasPattern(suspects[0].pattern, PatternPoolWait) {
+		if (kind == nodeDatabase || kind == nodeCache) && hasPattern(suspects[0].pattern, PatternPoolWait) {
 			continue // what is waited for is a connection, not the database
 		}
 		if a.shorterDeadline(k) {
 			continue
 		}
-		if kind == nodeDatabase || kind == nodeQueue {
+		if kind == nodeDatabase || kind == nodeCache || kind == nodeQueue {
 			cause, what = CauseResource, "its "+kind
 		}
-		v := verdict{cause: cause, outside: ramp(share, 0.3, 0.8), why: []string{fmt.Sprintf(
+		v := verdict{cause: cause, outside: a.k.outside.peer.of(share), why: []string{fmt.Sprintf(
 			"%s, %s, itself behaves differently than when healthy (%s of what went wrong), and %s handles it as before", k.to, what, percent(clamp01(share)), k.from)}}
 		if v.outside > best.outside {
 			best = v
@@ -228,14 +228,14 @@ func (a *analysis) shorterDeadline(k edgeKey) bool {
 			}
 		}
 	}
-	if len(given) < 3 || len(healthy) < enough || float64(len(given)) < 0.5*failures {
+	if len(given) < 3 || float64(len(healthy)) < a.k.window.enough || float64(len(given)) < 0.5*failures {
 		return false
 	}
 	slices.Sort(given)
 	slices.Sort(healthy)
 	// The calls given up on all ended at about one moment, and healthy ones lasted longer.
 	sameMoment := quantile(given, 0.9) < 1.3*quantile(given, 0.1)
-	return sameMoment && quantile(healthy, 0.98) > 1.25*quantile(given, 0.5)
+	return sameMoment && quantile(healthy, 0.98) > a.k.outside.patience*quantile(given, 0.5)
 }
 
 func (a *analysis) isService(name string) bool { return slices.Contains(a.services, name) }

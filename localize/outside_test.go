@@ -146,7 +146,7 @@ func failing(t *testing.T, root node) string {
 	w := newWorld(base, 1)
 	w.trace(0, root)
 	ds := w.dataset()
-	a := &analysis{ops: newOperations()}
+	a := &analysis{k: newConstants(nil), ops: newOperations()}
 	win := newWindow(&ds, a.ops)
 	tr := &win.traces[0]
 	at := a.failureStart(tr, win.recs[0], win.outcomes[0].root)

@@ -82,10 +82,10 @@ func (a *analysis) findPlain() {
 		if b == nil {
 			b = &opCount{}
 		}
-		if a.blamedOps[id] < 0.05 {
+		if a.blamedOps[id] < a.k.errors.least {
 			continue
 		}
-		if c.bad > 0 && newlyFailing(c, base[id], len(a.base.traces) > 0) {
+		if c.bad > 0 && a.newlyFailing(c, base[id], len(a.base.traces) > 0) {
 			p := Pattern{Kind: PatternErrorReturned, Text: fmt.Sprintf("%s of %s fail, %s when healthy", percent(c.share()), op.name, percent(b.share())),
 				Values: map[string]float64{"ratio": c.share(), "baseline_ratio": b.share()}, Detail: map[string]string{"operation": op.name}}
 			a.board.of(op.service).pattern = append(a.board.of(op.service).pattern, p)
@@ -96,14 +96,14 @@ func (a *analysis) findPlain() {
 	own := map[int32][2]float64{}
 	for root, s := range slow {
 		for op, v := range s {
-			if h := healthy[root][op]; v > 2*h && v-h > own[op][0]-own[op][1] {
+			if h := healthy[root][op]; v > a.k.latency.self*h && v-h > own[op][0]-own[op][1] {
 				own[op] = [2]float64{v, h}
 			}
 		}
 	}
 	for _, id := range sortedOps(own) {
 		op := &a.ops.list[id]
-		if a.blamedOps[id] < 0.1 || op.kind.Outgoing() {
+		if a.blamedOps[id] < a.k.latency.selfLeast || op.kind.Outgoing() {
 			continue
 		}
 		v := own[id]

@@ -255,9 +255,10 @@ func (a *analysis) findPools() {
 		wait, waitBase := quantile(sorted(p.wait), 0.95), quantile(sorted(p.waitBase), 0.95)
 		pending, pendingBase := quantile(sorted(p.pending), 0.95), quantile(sorted(p.pendingBase), 0.95)
 		used := quantile(sorted(p.used), 0.95)
-		waits := wait > 0.005 && wait > 3*waitBase
-		queues := pending >= 1 && pending > 2*pendingBase
-		full := p.limit > 0 && used >= 0.9*p.limit
+		k := &a.k.pool
+		waits := wait > k.wait && wait > k.waitRatio*waitBase
+		queues := pending >= k.pending && pending > k.pendingRatio*pendingBase
+		full := p.limit > 0 && used >= k.full*p.limit
 		if !waits && !queues && !(full && p.limitBase > 0 && p.limit < p.limitBase) {
 			continue
 		}
@@ -305,7 +306,7 @@ func (a *analysis) findPools() {
 		if id >= 0 {
 			name = a.ops.list[id].name
 		}
-		a.board.addOp(p.service, name, peer, id, Reason{Signal: "resource_metric", Text: text, Value: wait, Baseline: waitBase, Weight: weightResource})
+		a.board.addOp(p.service, name, peer, id, Reason{Signal: "resource_metric", Text: text, Value: wait, Baseline: waitBase, Weight: a.k.weight.resource})
 	}
 }
 

@@ -5,33 +5,31 @@ import (
 	"slices"
 )
 
-// wrongEnough is how sure it must be that something is wrong before anything is named.
-const wrongEnough = 0.5
-
 // present is how sure it is that something is wrong at all, 0..1: the strongest of the
 // questions that do not depend on where the fault is. Each ramp starts where chance ends: with a
 // handful of questions per window, a z score of 4 comes up by chance once in several thousand.
 func (a *analysis) present() float64 {
-	p := ramp(a.worst, 3, 5)
+	k := &a.k.combine
+	p := k.presentEdge.of(a.worst)
 	if a.base.empty() {
 		// Nothing healthy to compare with: a failed request or a known shape of failure has to do.
 		if a.failures > 0 {
-			p = max(p, 0.8)
+			p = max(p, k.presentFailed)
 		}
 		for _, c := range a.board.cases {
 			for _, q := range c.pattern {
 				if q.Kind == PatternRepeatedQuery {
-					p = max(p, 0.7)
+					p = max(p, k.presentShape)
 				}
 			}
 		}
 	}
-	p = max(p, ramp(a.divergence, oddStep-1, oddStep+1))
+	p = max(p, a.oddity(a.divergence))
 	for _, e := range a.raised {
 		if e.severity >= errorLevel || e.thrown {
-			p = max(p, ramp(e.z, 2.5, 4.5))
+			p = max(p, k.presentError.of(e.z))
 		} else {
-			p = max(p, 0.8*ramp(e.z, 3, 5))
+			p = max(p, k.presentQuiet*k.presentWarning.of(e.z))
 		}
 	}
 	return max(p, a.shiftEvidence())
@@ -51,10 +49,9 @@ func (a *analysis) shiftEvidence() float64 {
 			moved += s.strength
 		}
 	}
-	const byChance = 0.03 // see restlessness: one in fifty, and some
-	expected := byChance * all
+	expected := a.k.combine.presentByChance * all // see restlessness
 	z := (moved - expected) / math.Sqrt(expected+0.25)
-	return ramp(z, 2, 4.5)
+	return a.k.combine.presentMany.of(z)
 }
 
 // badTimes are when bad things happened: bad traces, broken event orders, new errors.

@@ -13,6 +13,7 @@ import (
 type analysis struct {
 	ev        *Evidence
 	opt       Options
+	k         *constants
 	ops       *operations
 	cur, base *window
 	services  []string // all that sent telemetry, sorted
@@ -25,6 +26,8 @@ type analysis struct {
 	causeOnset       int64   // when the cause must have been there, see findCauseOnset
 
 	graph, graphBase *traffic
+	places           *places
+	hidden           map[edgeKey][]Hidden // faults that callers keep from their own callers
 	callees          map[int32]string
 
 	raised     []raisedEvent
@@ -43,23 +46,24 @@ type analysis struct {
 
 // Rank finds what is to blame for an incident. It is pure and deterministic.
 func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
+	k := newConstants(opt.Scale)
 	a := &analysis{
-		ev: &ev, opt: opt.withDefaults(), ops: newOperations(), board: newBoard(opt.Without), callees: map[int32]string{},
+		ev: &ev, opt: opt.withDefaults(), k: k, ops: newOperations(), board: newBoard(opt.Without, k), callees: map[int32]string{},
 		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
 		handling: map[edgeKey]float64{},
 	}
 	a.base, a.cur = newWindow(&ev.Baseline, a.ops), newWindow(&ev.Incident, a.ops)
 	healthy := a.base.latencies()
-	markSlow(a.cur, healthy)
-	markSlow(a.base, healthy)
+	markSlow(a.cur, healthy, &k.window)
+	markSlow(a.base, healthy, &k.window)
 	a.services = allServices(&ev)
-	a.events = newEventLog(a.cur, a.base)
+	a.events = newEventLog(a.cur, a.base, k)
 
 	a.symptom = findSymptom(a, inc)
 	a.findSequence()
 	a.raised = a.raisedEvents()
 	a.shifts = a.findShifts()
-	a.onset = findOnset(a.cur, a.badTimes(), a.shifts)
+	a.onset = a.findOnset(a.badTimes())
 	a.causeOnset = a.findCauseOnset()
 	a.symptom.From = time.Unix(0, a.onset).UTC()
 
@@ -67,7 +71,8 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	for _, s := range a.services {
 		names[s] = true
 	}
-	a.graphBase, a.graph = observe(a.base, a.ops, names), observe(a.cur, a.ops, names)
+	a.places = newPlaces(a.ops, names, a.base, a.cur)
+	a.graphBase, a.graph = observe(a.base, a.ops, a.places), observe(a.cur, a.ops, a.places)
 	a.findCallees()
 	a.findNetwork()
 	a.findUnbounded()
@@ -84,18 +89,18 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findFirst()
 
 	present := a.present()
-	res := Result{Symptom: a.symptom, Counts: a.counts()}
-	if present < wrongEnough {
+	res := Result{Why: opt.wrong(), Symptom: a.symptom, Counts: a.counts()}
+	if present < k.combine.wrong {
 		res.Decision, res.Cause = Abstain, CauseNone
 		res.Symptom.Kind = SymptomNone
 		switch {
 		case a.cur.empty():
 			res.Symptom.Kind = SymptomUnknown
-			res.Why = []string{"no telemetry of the incident is there, so nothing can be said about it"}
+			res.Why = append(res.Why, "no telemetry of the incident is there, so nothing can be said about it")
 		case a.base.empty():
-			res.Why = []string{"nothing failed outright, and there is no healthy window to compare with"}
+			res.Why = append(res.Why, "nothing failed outright, and there is no healthy window to compare with")
 		default:
-			res.Why = []string{fmt.Sprintf("nothing differs enough from the healthy window to say that something is wrong (%s sure)", percent(present))}
+			res.Why = append(res.Why, fmt.Sprintf("nothing differs enough from the healthy window to say that something is wrong (%s sure)", percent(present)))
 		}
 		res.Suspects = []Suspect{}
 		res.Graph = merge(a, nil)
@@ -120,12 +125,12 @@ func (a *analysis) findFirst() {
 		}
 	}
 	for _, e := range a.raised {
-		if e.fresh && e.strength > 0.3 {
+		if e.fresh && e.strength > a.k.logs.first {
 			see(e.service, e.first)
 		}
 	}
 	for _, s := range a.shifts {
-		if s.strength > 0.5 && s.at > 0 && s.class != classDemand {
+		if s.strength > a.k.onset.strong && s.at > 0 && s.class != classDemand {
 			see(s.service, s.at)
 		}
 	}
@@ -147,21 +152,21 @@ func (a *analysis) findFirst() {
 		return
 	}
 	a.board.add(names[0], Reason{Signal: "first", Text: fmt.Sprintf("it was the first to show anything abnormal, %s before %s", round(lead), names[1]),
-		Value: lead.Seconds(), Weight: weightFirst * ramp(lead.Seconds(), 0, 120)})
+		Value: lead.Seconds(), Weight: a.k.weight.first * ramp(lead.Seconds(), 0, 120)})
 }
 
 // weighChanges lets a change that fits speak for the service it runs in.
 func (a *analysis) weighChanges() {
 	for i := range a.judged {
 		j := &a.judged[i]
-		if j.odds < blameOdds {
+		if j.odds < a.k.change.blame {
 			break
 		}
 		if j.service == "" || !a.isService(j.service) {
 			continue
 		}
 		a.board.add(j.service, Reason{Signal: "change", Text: fmt.Sprintf("commit %s (%s) fits what is seen", shortSHA(j.change.SHA), title(j.change.Message)),
-			Value: j.odds, Weight: weightChange * ramp(j.odds, 0, 2*blameOdds)})
+			Value: j.odds, Weight: a.k.weight.change * ramp(j.odds, 0, 2*a.k.change.blame)})
 	}
 }
 

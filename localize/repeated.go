@@ -51,15 +51,15 @@ func (a *analysis) findRepeated() {
 	for _, k := range keys {
 		n := sorted(cur[k])
 		p90 := quantile(n, 0.9)
-		if p90 < 5 {
+		if p90 < a.k.shape.repeated {
 			continue
 		}
 		b := sorted(base[k])
 		pb := quantile(b, 0.9)
-		if len(b) > 0 && p90 < 2*pb {
+		if len(b) > 0 && p90 < a.k.shape.repeatedRatio*pb {
 			continue
 		}
-		if len(b) == 0 && len(a.base.traces) > 0 && p90 < 8 {
+		if len(b) == 0 && len(a.base.traces) > 0 && p90 < a.k.shape.repeatedUnknown {
 			continue
 		}
 		op, parent := &a.ops.list[k.op], &a.ops.list[k.parent]
@@ -80,7 +80,7 @@ func (a *analysis) findRepeated() {
 		c.pattern = append(c.pattern, Pattern{Kind: PatternRepeatedQuery, Text: text, Detail: d,
 			Values: map[string]float64{"per_parent": p90, "baseline_per_parent": pb}})
 		a.board.addOp(parent.service, parent.name, d["peer"], k.parent, Reason{Signal: "repeated", Text: text, Value: p90, Baseline: pb,
-			Weight: 2 * weightShape * ramp(math.Log(p90/max(pb, 1)), 0.5, 2)})
+			Weight: 2 * a.k.weight.shape * a.k.shape.repeatedSure.of(math.Log(p90/max(pb, 1)))})
 	}
 }
 

@@ -50,6 +50,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 		return 0
 	})
 	res.Suspects = res.Suspects[:min(len(res.Suspects), a.opt.Suspects)]
+	res.Graph.mark(res.Suspects, a.places)
 	if len(res.Suspects) > 0 {
 		res.Confidence = res.Suspects[0].Confidence
 		if len(res.Symptom.Exemplars) > 0 {
@@ -86,7 +87,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 func (a *analysis) suspectsOf(s ranked, present float64, first bool) []Suspect {
 	ops := s.bestOps()
 	make1 := func(op *opCase, part float64) Suspect {
-		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-1.5) * part), Confidence: round4(min(clamp01(present*s.posterior*part), maxConfidence))}
+		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-a.k.combine.offset) * part), Confidence: round4(min(clamp01(present*s.posterior*part), maxConfidence))}
 		if op != nil {
 			out.Operation, out.Peer = op.name, op.peer
 		}
@@ -120,9 +121,9 @@ func (a *analysis) suspectsOf(s ranked, present float64, first bool) []Suspect {
 		return []Suspect{make1(nil, 1)}
 	}
 	out := []Suspect{make1(ops[0], 1)}
-	if first && len(ops) > 1 && ops[1].weight > 0.5*ops[0].weight {
+	if first && len(ops) > 1 && ops[1].weight > a.k.combine.second*ops[0].weight {
 		// The second operation of the first service never outranks another service's best.
-		out = append(out, make1(ops[1], 0.8*ops[1].weight/ops[0].weight))
+		out = append(out, make1(ops[1], a.k.combine.secondShare*ops[1].weight/ops[0].weight))
 	}
 	return out
 }
@@ -221,10 +222,10 @@ func (a *analysis) exemplarPath(id string) []PathSegment {
 func (a *analysis) writeChanges(res *Result) {
 	for i := range a.judged {
 		j := &a.judged[i]
-		if len(res.Changes) >= 5 || j.odds < blameOdds {
+		if len(res.Changes) >= 5 || j.odds < a.k.change.blame {
 			break
 		}
-		rc := RankedChange{SHA: j.change.SHA, Service: j.service, Title: title(j.change.Message), Score: round4(logistic(j.odds - blameOdds)), Reasons: j.reasons}
+		rc := RankedChange{SHA: j.change.SHA, Service: j.service, Title: title(j.change.Message), Score: round4(logistic(j.odds - a.k.change.blame)), Reasons: j.reasons}
 		for n := range rc.Reasons {
 			r := &rc.Reasons[n]
 			r.Weight, r.Value = round4(r.Weight), round6(r.Value)

@@ -154,34 +154,63 @@ type RankedChange struct {
 	Reasons []Reason `json:"reasons"`
 }
 
-// Graph is the service graph seen in the telemetry.
+// Graph is the service graph seen in the telemetry of both windows. Nodes are in order of name,
+// edges in order of their ends.
 type Graph struct {
-	Nodes []Node `json:"nodes"`
-	Edges []Edge `json:"edges"`
+	Nodes []Node `json:"nodes" jsonschema_description:"services and what they call, by name"`
+	Edges []Edge `json:"edges" jsonschema_description:"calls and messages from one node to another, by their ends"`
 }
 
-// Node is a service, database, queue or outside peer.
+// Node is a service, database, cache, queue or outside peer.
 type Node struct {
-	Name     string  `json:"name"`
-	Kind     string  `json:"kind"` // "service", "database", "queue", "external"
-	Requests Shift   `json:"requests_per_second"`
-	Errors   Shift   `json:"errors"`
-	P95      Shift   `json:"p95_seconds"`
-	Blame    float64 `json:"blame"` // 0..1
+	Name     string  `json:"name" jsonschema_description:"service.name; for what sends no telemetry of its own the name by which its callers call it"`
+	Kind     string  `json:"kind" jsonschema:"enum=service,enum=database,enum=cache,enum=queue,enum=external"`
+	System   string  `json:"system,omitempty" jsonschema_description:"product behind a database, cache or queue, as db.system.name and messaging.system say it"`
+	Entry    Shift   `json:"entry_per_second,omitzero" jsonschema_description:"requests that came from outside the telemetry"`
+	Requests Shift   `json:"requests_per_second" jsonschema_description:"requests it received; for a queue messages sent into it"`
+	Errors   Shift   `json:"errors" jsonschema_description:"failing share of them, 0 to 1"`
+	P50      Shift   `json:"p50_seconds"`
+	P95      Shift   `json:"p95_seconds" jsonschema_description:"how long they took; for a queue how long messages waited in it, where that can be known"`
+	P99      Shift   `json:"p99_seconds"`
+	Blame    float64 `json:"blame" jsonschema_description:"probability that it is at fault, 0 to 1"` // 0..1
+	Suspect  int     `json:"suspect,omitempty" jsonschema_description:"place among the suspected services, 1 is the first"`
 }
 
-// Edge is calls from one node to another.
+// Edge is calls from one node to another, or messages through a queue.
 type Edge struct {
-	From    string `json:"from"`
-	To      string `json:"to"`
-	Calls   Shift  `json:"calls_per_second"`
-	Errors  Shift  `json:"errors"`
-	P50     Shift  `json:"p50_seconds"`
-	P95     Shift  `json:"p95_seconds"`
-	Retries Shift  `json:"retries_per_call"`
-	FanOut  Shift  `json:"calls_per_request"`
-	Async   bool   `json:"async,omitempty"`
+	From    string   `json:"from"`
+	To      string   `json:"to"`
+	Calls   Shift    `json:"calls_per_second"`
+	Errors  Shift    `json:"errors" jsonschema_description:"failing share of the calls as their caller saw them, 0 to 1"`
+	P50     Shift    `json:"p50_seconds"`
+	P95     Shift    `json:"p95_seconds"`
+	P99     Shift    `json:"p99_seconds"`
+	Retries Shift    `json:"retries_per_call" jsonschema_description:"share of the calls that repeat one which failed"`
+	FanOut  Shift    `json:"calls_per_request" jsonschema_description:"calls that one piece of the caller's work makes if it makes any"`
+	Path    Shift    `json:"critical_path_share" jsonschema_description:"share of the time all requests took that was spent behind this edge, further calls not included"`
+	Queued  Shift    `json:"queued_p95_seconds,omitzero" jsonschema_description:"time between sending and receiving a message, 95th percentile, where both were seen"`
+	Async   bool     `json:"async,omitempty" jsonschema_description:"nobody waits for the answer"`
+	Suspect int      `json:"suspect,omitempty" jsonschema_description:"place among the suspects of the operation that calls over this edge"`
+	Hidden  []Hidden `json:"hidden,omitempty" jsonschema_description:"faults that the caller keeps from its own callers"`
 }
+
+// Hidden is a fault on an edge that the caller's answers do not show.
+type Hidden struct {
+	Kind  HiddenKind `json:"kind" jsonschema:"enum=fallback,enum=retry,enum=breaker,enum=deadline"`
+	Text  string     `json:"text"`
+	Share Shift      `json:"share" jsonschema_description:"share of the caller's requests over this edge to which it happened, 0 to 1"`
+}
+
+// HiddenKind says what keeps the fault from being seen.
+type HiddenKind string
+
+// The ways in which a fault is hidden.
+const (
+	HiddenFallback HiddenKind = "fallback" // the call failed and its caller answered well all the same
+	HiddenRetry    HiddenKind = "retry"    // the call failed and a repetition of it did not
+	HiddenBreaker  HiddenKind = "breaker"  // the call is no longer made, though what led to it still happens
+	HiddenDeadline HiddenKind = "deadline" // the caller gave up, and the callee answered well later
+)
 
 // PathSegment is a stretch of the exemplar trace's critical path.
 type PathSegment struct {

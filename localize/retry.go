@@ -136,10 +136,11 @@ func outages(calls []attemptTime) []float64 {
 // findRetries looks for retry bursts. What makes a burst a suspect is the change of handling
 // (shorter pauses, more attempts, more parents that give up), not the failures of the peer.
 func (a *analysis) findRetries() {
+	k := &a.k.shape
 	cur, base := retries(a.cur), retries(a.base)
 	for _, id := range sortedOps(cur) {
 		st := cur[id]
-		if st.retrying < 3 {
+		if st.retrying < k.retrying {
 			continue
 		}
 		op := &a.ops.list[id]
@@ -156,25 +157,25 @@ func (a *analysis) findRetries() {
 		}
 		handling := 0.0
 		words := ""
-		if b := base[id]; b != nil && b.retrying >= 3 {
+		if b := base[id]; b != nil && b.retrying >= k.retrying {
 			v["baseline_gap_seconds"] = median(b.gaps)
 			v["baseline_first_failure_ratio"] = b.firstFailed / b.parents
 			worse := zProportions(st.exhausted, st.retrying, b.exhausted, b.retrying)
 			quicker := cliff(b.gaps, st.gaps)
-			if quicker > 0.3 || worse > 3 {
-				handling = max(ramp(quicker, 0.2, 0.8), ramp(worse, 2, 6))
+			if quicker > k.quickerLeast || worse > k.worseLeast {
+				handling = max(k.quicker.of(quicker), k.worse.of(worse))
 				words = fmt.Sprintf("; when healthy it paused %s and gave up in %s", seconds(median(b.gaps)), percent(b.exhausted/b.retrying))
 			}
 		} else if st.exhausted > 0 {
-			handling = 0.3 * st.exhausted / st.retrying
+			handling = k.alone * st.exhausted / st.retrying
 		}
 		c := a.board.of(op.service)
 		text := fmt.Sprintf("%s calls %s up to %.0f times in a row while it fails, with pauses of %s, and gives up in %s of such requests%s",
 			op.service, nonEmpty(op.peer, op.name), v["attempts"], seconds(v["gap_seconds"]), percent(v["exhausted_ratio"]), words)
 		c.pattern = append(c.pattern, Pattern{Kind: PatternRetryBurst, Text: text, Values: v, Detail: a.parentDetail(details(op), id)})
 		a.board.addOp(op.service, op.name, op.peer, id, Reason{Signal: "shape", Text: text, Value: v["gap_seconds"], Baseline: v["baseline_gap_seconds"],
-			Weight: 2 * weightShape * handling})
-		if handling > 0.2 {
+			Weight: 2 * a.k.weight.shape * handling})
+		if handling > k.absorbed {
 			a.handling[edgeKey{op.service, op.peer}] = max(a.handling[edgeKey{op.service, op.peer}], handling)
 		}
 	}

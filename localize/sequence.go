@@ -86,13 +86,6 @@ func learn(seqs []sequence) successors {
 	return m
 }
 
-// learned is how often an event must have been seen healthy before its successors are known.
-const learned = 4
-
-// oddStep is the z score from which an event is believed to have lost its order. Windows have
-// hundreds of distinct events, so that chance alone reaches 3 often and 4 hardly ever.
-const oddStep = 4.0
-
 // stepKey is one event followed by another.
 type stepKey struct{ event, next int32 }
 
@@ -109,7 +102,7 @@ func (l *eventLog) oddSteps(cur, base successors) map[stepKey]odd {
 	for event, next := range cur {
 		b := base[event]
 		nb, nc := total(b), total(next)
-		if nb < learned {
+		if nb < l.k.sequence.learned {
 			continue
 		}
 		// What was displaced is what lost the largest share.
@@ -127,7 +120,7 @@ func (l *eventLog) oddSteps(cur, base successors) map[stepKey]odd {
 			}
 		}
 		z := zProportions(novel, nc, novelBase, nb)
-		if novel < 3 || z < oddStep {
+		if novel < l.k.sequence.broken || z < l.k.sequence.odd {
 			continue
 		}
 		for x := range next {
@@ -143,7 +136,7 @@ func (l *eventLog) oddSteps(cur, base successors) map[stepKey]odd {
 // an ordinary one: that more take it says that the requests changed. Work that goes on where
 // it used to end, without a warning, is more work and not a break.
 func (l *eventLog) isOdd(b map[int32]float64, nb float64, x, expected int32) bool {
-	if b[x]/nb > 0.02 {
+	if b[x]/nb > l.k.sequence.rare {
 		return false
 	}
 	return expected != endOfSequence || x == endOfSequence || l.list[x].severity >= warning
@@ -200,7 +193,7 @@ func (a *analysis) findSequence() {
 	steps := a.events.oddSteps(learn(cur), learn(base))
 	broken := breaks(cur, steps)
 	n := tracesOf(cur)
-	if len(broken) < 3 {
+	if float64(len(broken)) < a.k.sequence.broken {
 		return
 	}
 	z := 0.0
@@ -241,7 +234,7 @@ func (a *analysis) findSequence() {
 	most := votes[points[0]]
 	for rank, p := range points {
 		part := votes[p] / total
-		if part < 0.02 || rank >= 12 {
+		if part < a.k.sequence.least || rank >= 12 {
 			break
 		}
 		after := &a.events.list[p.after]
@@ -253,7 +246,7 @@ func (a *analysis) findSequence() {
 			Text: fmt.Sprintf("%.0f of %.0f traces that left the healthy order of log events left it first after %s, where %s used to follow",
 				votes[p], total, a.events.name(p.after), follow),
 			Value: share, Baseline: healthyBreaks / max(healthy, 1),
-			Weight: weightSequence * math.Sqrt(perService[p.service]/total) * ramp(z, oddStep-1, oddStep+1) * math.Sqrt(votes[p]/perService[p.service])})
+			Weight: a.k.weight.sequence * math.Sqrt(perService[p.service]/total) * a.oddity(z) * math.Sqrt(votes[p]/perService[p.service])})
 		c := a.board.of(p.service)
 		h := Hint{Kind: HintLog, Namespace: after.namespace, File: after.file, Line: after.line, Function: after.function,
 			Text: after.text(a.events.miner), Weight: 0.95 * math.Sqrt(votes[p]/most)}
@@ -271,6 +264,12 @@ func (a *analysis) findSequence() {
 			c.hints = append(c.hints, h)
 		}
 	}
+}
+
+// oddity is how sure a z score makes it that an event lost its order.
+func (a *analysis) oddity(z float64) float64 {
+	k := &a.k.sequence
+	return ramp(z, k.odd-k.band, k.odd+k.band)
 }
 
 // name is an event's place, else its words.

@@ -33,12 +33,12 @@ func (a *analysis) findShifts() []metricShift {
 			healthy[k] = append(healthy[k], v.v)
 		}
 	}
-	restless := restlessness(a.base.ds)
+	restless := restlessness(a.base.ds, a.k)
 	var out []metricShift
 	for i := range a.cur.ds.Metrics {
 		s := &a.cur.ds.Metrics[i]
 		base := healthy[seriesKey(s)]
-		if sh, ok := shiftOf(s, base, restless[classify(s.Name)]); ok {
+		if sh, ok := shiftOf(s, base, restless[classify(s.Name)], &a.k.metrics); ok {
 			out = append(out, sh)
 		}
 	}
@@ -57,18 +57,15 @@ func (a *analysis) findShifts() []metricShift {
 	return out
 }
 
-// fewHealthy is how many healthy values a series needs before it can be said to have moved.
-const fewHealthy = 4
-
 // restlessness is how far series of each class move by themselves: the deviation that only
 // one in fifty exceeds when the later half of the healthy window is judged by the earlier. A
 // system whose healthy series jump needs larger jumps to be called ill.
-func restlessness(ds *telemetry.Dataset) map[metricClass]float64 {
+func restlessness(ds *telemetry.Dataset, k *constants) map[metricClass]float64 {
 	moved := map[metricClass][]float64{}
 	for i := range ds.Metrics {
 		s := &ds.Metrics[i]
 		vals := values(s)
-		if len(vals) < 2*fewHealthy {
+		if float64(len(vals)) < 2*k.metrics.fewHealthy {
 			continue
 		}
 		early := make([]float64, 0, len(vals))
@@ -82,13 +79,13 @@ func restlessness(ds *telemetry.Dataset) map[metricClass]float64 {
 			}
 		}
 		class := classify(s.Name)
-		sh, _ := shiftOf(&late, early, 0)
+		sh, _ := shiftOf(&late, early, 0, &k.metrics)
 		moved[class] = append(moved[class], sh.deviation)
 	}
 	out := map[metricClass]float64{}
 	for c, v := range moved {
-		if len(v) >= enough {
-			out[c] = quantile(sorted(v), 0.98)
+		if float64(len(v)) >= k.window.enough {
+			out[c] = quantile(sorted(v), 1-k.metrics.restlessTail)
 		}
 	}
 	return out
@@ -96,9 +93,9 @@ func restlessness(ds *telemetry.Dataset) map[metricClass]float64 {
 
 // shiftOf compares one series with its healthy values. restless is how far such series move
 // by themselves.
-func shiftOf(s *telemetry.Series, base []float64, restless float64) (metricShift, bool) {
+func shiftOf(s *telemetry.Series, base []float64, restless float64, k *metricConstants) (metricShift, bool) {
 	vals := values(s)
-	if len(base) < fewHealthy || len(vals) == 0 {
+	if float64(len(base)) < k.fewHealthy || len(vals) == 0 {
 		return metricShift{}, false
 	}
 	v := make([]float64, len(vals))
@@ -116,19 +113,19 @@ func shiftOf(s *telemetry.Series, base []float64, restless float64) (metricShift
 	mb, mc := median(base), median(post)
 	sb := sorted(base)
 	// A series that hardly moves when healthy must still move by a tenth to count.
-	scale := max(mad(base), (quantile(sb, 0.95)-quantile(sb, 0.05))/3.3, 0.1*math.Abs(mb), 1e-9)
+	scale := max(mad(base), (quantile(sb, 0.95)-quantile(sb, 0.05))/3.3, k.spread*math.Abs(mb), 1e-9)
 	if mb == 0 && scale == 1e-9 {
 		scale = max(sb[len(sb)-1], 0.05*math.Abs(mc), 1e-9)
 	}
 	dev := math.Abs(mc-mb) / scale
 	delta := math.Abs(cliff(post, base))
-	floor := max(outlier, 1.3*restless)
-	strength := ramp(dev, floor, floor*extreme/outlier) * ramp(delta, 0.6, 0.95) * saturation(s, mc, mb)
+	floor := max(k.outlier, k.restless*restless)
+	strength := ramp(dev, floor, floor*k.extreme/k.outlier) * k.delta.of(delta) * saturation(s, mc, mb, k)
 	if len(post) == 1 {
-		strength *= 0.6
+		strength *= k.single
 	}
 	if strength <= 0 {
-		return metricShift{deviation: dev * ramp(delta, 0.6, 0.95)}, false
+		return metricShift{deviation: dev * k.delta.of(delta)}, false
 	}
 	label := s.Name
 	for _, x := range s.Attrs {
@@ -141,7 +138,7 @@ func shiftOf(s *telemetry.Series, base []float64, restless float64) (metricShift
 // saturation weakens shifts of a share of a limit that stays far below it: a pod that goes from
 // one to two hundredths of its CPU is busier, not short of it (Gregg, The USE Method: what
 // counts of a resource is saturation).
-func saturation(s *telemetry.Series, cur, base float64) float64 {
+func saturation(s *telemetry.Series, cur, base float64, k *metricConstants) float64 {
 	if classify(s.Name) != classResource {
 		return 1
 	}
@@ -151,13 +148,13 @@ func saturation(s *telemetry.Series, cur, base float64) float64 {
 	case slices.Contains(words, "hit"): // the lower the worse
 		return 1
 	case share && cur <= 1.5:
-		return ramp(max(cur, base), 0.3, 0.8)
+		return k.share.of(max(cur, base))
 	case share:
-		return ramp(max(cur, base), 30, 80)
+		return k.percent.of(max(cur, base))
 	case slices.Contains(words, "cpu"), slices.Contains(words, "network"), slices.Contains(words, "syscalls"), slices.Contains(words, "io"), slices.Contains(words, "retransmits"):
-		return 0.3 // without a limit to hold them against they follow the load
+		return k.unlimited // without a limit to hold them against they follow the load
 	case slices.Contains(words, "memory"), slices.Contains(words, "mem"), slices.Contains(words, "heap"):
-		return 0.5
+		return k.memory
 	}
 	return 1
 }

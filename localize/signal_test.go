@@ -98,8 +98,8 @@ func TestChangePointFindsTheOnset(t *testing.T) {
 		times = append(times, i) // and then all the time
 	}
 	slices.Sort(times)
-	at, llr := changePoint(times, 0, 1000)
-	if at < 585 || at > 615 || llr < significant {
+	at, llr := changePoint(times, 0, 1000, &newConstants(nil).onset)
+	if at < 585 || at > 615 || llr < newConstants(nil).onset.significant {
 		t.Errorf("change at %d (%.1f), want 600", at, llr)
 	}
 }
@@ -111,10 +111,10 @@ func TestBurstsAreNoOnset(t *testing.T) {
 			times = append(times, burst+i)
 		}
 	}
-	if at, _ := changePoint(times, 0, 1000); at > 300 {
+	if at, _ := changePoint(times, 0, 1000, &newConstants(nil).onset); at > 300 {
 		t.Errorf("bursts all over the window, but the onset is at %d", at)
 	}
-	if at, llr := changePoint(nil, 0, 10); at != 0 || llr != 0 {
+	if at, llr := changePoint(nil, 0, 10, &newConstants(nil).onset); at != 0 || llr != 0 {
 		t.Error("an onset of nothing")
 	}
 }
@@ -311,24 +311,24 @@ func gaugeOf(name string, v ...float64) *telemetry.Series {
 
 func TestShiftOf(t *testing.T) {
 	healthy := []float64{10, 11, 9, 10, 10.5, 9.5, 10, 11}
-	if _, ok := shiftOf(gaugeOf("queue_depth", 10, 9.5, 11, 10), healthy, 0); ok {
+	if _, ok := shiftOf(gaugeOf("queue_depth", 10, 9.5, 11, 10), healthy, 0, &newConstants(nil).metrics); ok {
 		t.Error("a calm series moved")
 	}
-	s, ok := shiftOf(gaugeOf("queue_depth", 10, 10, 90, 95, 92), healthy, 0)
+	s, ok := shiftOf(gaugeOf("queue_depth", 10, 10, 90, 95, 92), healthy, 0, &newConstants(nil).metrics)
 	if !ok || s.strength < 0.9 || s.cur != 92 || s.at != base.Add(2*time.Minute).UnixNano() {
 		t.Errorf("a jump: %+v %v", s, ok)
 	}
-	if s, _ := shiftOf(gaugeOf("queue_depth", 10, 10, 90, 95, 92), healthy, 500); s.strength > 0 {
+	if s, _ := shiftOf(gaugeOf("queue_depth", 10, 10, 90, 95, 92), healthy, 500, &newConstants(nil).metrics); s.strength > 0 {
 		t.Errorf("where series jump by themselves, a jump counted: %+v", s)
 	}
-	if _, ok := shiftOf(gaugeOf("queue_depth", 90, 95), healthy[:3], 0); ok {
+	if _, ok := shiftOf(gaugeOf("queue_depth", 90, 95), healthy[:3], 0, &newConstants(nil).metrics); ok {
 		t.Error("three healthy values are enough to judge by")
 	}
 	low := []float64{0.01, 0.011, 0.009, 0.01, 0.012, 0.01}
-	if s, ok := shiftOf(gaugeOf("pod.cpu_limit_utilization", 0.01, 0.05, 0.05, 0.05), low, 0); ok {
+	if s, ok := shiftOf(gaugeOf("pod.cpu_limit_utilization", 0.01, 0.05, 0.05, 0.05), low, 0, &newConstants(nil).metrics); ok {
 		t.Errorf("a pod at a twentieth of its limit is short of nothing: %+v", s)
 	}
-	if s, ok := shiftOf(gaugeOf("pod.cpu_limit_utilization", 0.01, 0.99, 1, 0.98), low, 0); !ok || s.strength < 0.9 {
+	if s, ok := shiftOf(gaugeOf("pod.cpu_limit_utilization", 0.01, 0.99, 1, 0.98), low, 0, &newConstants(nil).metrics); !ok || s.strength < 0.9 {
 		t.Errorf("a pod at its limit: %+v %v", s, ok)
 	}
 }
@@ -396,10 +396,11 @@ func TestDOTQuotesWhatTelemetrySays(t *testing.T) {
 func TestTheGraphShowsPeersAndRetries(t *testing.T) {
 	w := newWorld(base, 1)
 	w.run(50, 100*ms, func(int) node { return peerRequest(2, 3, 10*ms) })
-	a := &analysis{ev: &Evidence{}, ops: newOperations(), callees: map[int32]string{}}
+	a := &analysis{k: newConstants(nil), ev: &Evidence{}, ops: newOperations(), callees: map[int32]string{}}
 	ds, none := w.dataset(), telemetry.Dataset{}
 	a.cur, a.base = newWindow(&ds, a.ops), newWindow(&none, a.ops)
-	a.graph, a.graphBase = observe(a.cur, a.ops, nil), observe(a.base, a.ops, nil)
+	p := newPlaces(a.ops, nil, a.base, a.cur)
+	a.graph, a.graphBase = observe(a.cur, a.ops, p), observe(a.base, a.ops, p)
 	g := merge(a, nil)
 	kinds := map[string]string{}
 	for _, n := range g.Nodes {

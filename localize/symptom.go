@@ -15,6 +15,7 @@ type edgeOp struct {
 	nBase, failBase, slowsBase float64
 	p95, p95Base               float64
 	zFail, zSlow               float64
+	k                          *symptomConstants
 }
 
 // strength is how convincingly and how widely the operation got worse.
@@ -26,7 +27,7 @@ func (e *edgeOp) strength() float64 {
 // matters, else 0. Without a baseline any failing share counts as a rise from nothing.
 func (e *edgeOp) failEvidence() float64 {
 	rise := e.fails/max(e.n, 1) - e.failBase/max(e.nBase, 1)
-	if rise < 0.005 {
+	if rise < e.k.rise {
 		return 0
 	}
 	return e.zFail
@@ -35,7 +36,7 @@ func (e *edgeOp) failEvidence() float64 {
 // slowEvidence is the z score of the slow traces where the tail rose by an amount that
 // matters: by a fifth and by five milliseconds at least.
 func (e *edgeOp) slowEvidence() float64 {
-	if e.nBase == 0 || e.p95 < 1.2*e.p95Base || e.p95-e.p95Base < 0.005 {
+	if e.nBase == 0 || e.p95 < e.k.slower*e.p95Base || e.p95-e.p95Base < e.k.slowerSeconds {
 		return 0
 	}
 	return e.zSlow
@@ -47,7 +48,7 @@ func edgeOps(a *analysis) []edgeOp {
 	get := func(op int32) *edgeOp {
 		e := byOp[op]
 		if e == nil {
-			e = &edgeOp{op: op}
+			e = &edgeOp{op: op, k: &a.k.symptom}
 			byOp[op] = e
 		}
 		return e

@@ -25,12 +25,12 @@ func (a *analysis) findUnbounded() {
 	cur, base := collect(a.cur, a.onset), collect(a.base, 0)
 	for _, id := range sortedOps(cur) {
 		b := base[id]
-		if len(b) < enough {
+		if float64(len(b)) < a.k.window.enough {
 			continue
 		}
 		slices.Sort(b)
 		p99 := quantile(b, 0.99)
-		limit := max(5*p99, p99+0.5)
+		limit := max(a.k.shape.longRatio*p99, p99+a.k.shape.longSeconds)
 		slow, longest := 0.0, 0.0
 		for _, d := range cur[id] {
 			if d > limit {
@@ -38,7 +38,7 @@ func (a *analysis) findUnbounded() {
 			}
 			longest = max(longest, d)
 		}
-		if slow < 3 || a.callees[id] != "" && a.explainedBelow(id) {
+		if slow < a.k.shape.long || a.callees[id] != "" && a.explainedBelow(id) {
 			continue
 		}
 		a.unbounded[id] = true
@@ -49,7 +49,7 @@ func (a *analysis) findUnbounded() {
 		c := a.board.of(op.service)
 		c.pattern = append(c.pattern, Pattern{Kind: PatternUnboundedCall, Text: text, Detail: a.parentDetail(details(op), id),
 			Values: map[string]float64{"p99_baseline_seconds": p99, "max_seconds": longest, "slow_ratio": ratio}})
-		a.board.addOp(op.service, op.name, op.peer, id, Reason{Signal: "shape", Text: text, Value: longest, Baseline: p99, Weight: weightShape})
+		a.board.addOp(op.service, op.name, op.peer, id, Reason{Signal: "shape", Text: text, Value: longest, Baseline: p99, Weight: a.k.weight.shape})
 	}
 }
 
@@ -68,5 +68,5 @@ func (a *analysis) explainedBelow(op int32) bool {
 			}
 		}
 	}
-	return below > 0.7*own
+	return below > a.k.shape.below*own
 }

@@ -191,23 +191,20 @@ func (w *window) latencies() map[int32][]float64 {
 	return out
 }
 
-// enough is how many healthy samples make a tail quantile of an operation usable.
-const enough = 20
-
 // markSlow marks the traces that lie beyond the healthy tail of their root operation. With
 // enough healthy samples the tail is their 99th percentile, so that one in a hundred healthy
 // traces counts as slow and the share can be tested; with few it is half as much again as
 // the longest seen.
-func markSlow(w *window, healthy map[int32][]float64) {
+func markSlow(w *window, healthy map[int32][]float64, k *windowConstants) {
 	for i := range w.outcomes {
 		o := &w.outcomes[i]
 		v := healthy[o.op]
 		if len(v) == 0 {
 			continue
 		}
-		limit := 1.5 * v[len(v)-1]
-		if len(v) >= enough {
-			limit = quantile(v, 0.99)
+		limit := k.few * v[len(v)-1]
+		if float64(len(v)) >= k.enough {
+			limit = quantile(v, 1-k.tail)
 		}
 		o.slow = o.duration > limit
 	}

@@ -1,0 +1,389 @@
+package localize
+
+import (
+	"slices"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// call is one edge of the graph while it is built: the calls of one window.
+type call struct {
+	n         float64
+	durations []float64 // seconds, as the caller saw them
+	errors    float64
+	requests  float64   // parents that made at least one call
+	retries   float64   // calls beyond the first failed one of the same operation under a parent
+	gap       []float64 // seconds between caller's and callee's view of one call
+	queued    []float64 // seconds between sending and receiving
+	path      float64   // seconds of the traces' critical paths behind the edge
+	async     bool
+}
+
+type edgeKey struct{ from, to string }
+
+// member is a node while it is built: the work of one window.
+type member struct {
+	place
+	durations []float64 // of requests into a service
+	n, errors float64
+	entries   float64 // requests from outside the telemetry
+}
+
+// traffic is the graph of one window.
+type traffic struct {
+	calls   map[edgeKey]*call
+	members map[string]*member
+	kinds   map[string]string // of nodes, and of the names that their callers' operations have for them
+	path    float64           // seconds of all critical paths
+}
+
+func (g *traffic) call(from, to string) *call {
+	k := edgeKey{from, to}
+	c := g.calls[k]
+	if c == nil {
+		c = &call{}
+		g.calls[k] = c
+	}
+	return c
+}
+
+func (g *traffic) member(at place) *member {
+	m := g.members[at.name]
+	if m == nil {
+		m = &member{place: at}
+		g.members[at.name] = m
+		g.kinds[at.name] = at.kind
+	}
+	return m
+}
+
+// observer builds the graph of one window in one pass over its spans.
+type observer struct {
+	*traffic
+	ops    *operations
+	places *places
+	sent   map[spanKey]sending // producers that consumers in other traces link to
+
+	tr       *telemetry.Trace
+	recs     []spanRec
+	entered  []*call // per span: the edge over which its service was entered
+	waiting  []*call // per span: the edge whose call it stands for, if it stands for one
+	attempts map[attemptKey]attemptState
+	parents  map[parentKey]bool
+	services map[string]*member
+}
+
+type spanKey struct {
+	trace telemetry.TraceID
+	span  telemetry.SpanID
+}
+
+type sending struct {
+	service string
+	end     int64
+	at      place
+}
+
+// attemptKey is the calls of one operation under one parent; their order shows retries.
+type attemptKey struct {
+	parent int
+	op     int32
+}
+
+type attemptState struct{ failed bool }
+
+type parentKey struct {
+	parent int
+	c      *call
+}
+
+// observe builds the graph of one window. Its cost is linear in the spans.
+func observe(w *window, ops *operations, p *places) *traffic {
+	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}}
+	o := observer{traffic: g, ops: ops, places: p, attempts: map[attemptKey]attemptState{}, parents: map[parentKey]bool{}, services: map[string]*member{}}
+	o.findSenders(w)
+	for t := range w.traces {
+		o.trace(&w.traces[t], w.recs[t])
+	}
+	for _, c := range g.calls {
+		slices.Sort(c.durations)
+		slices.Sort(c.queued)
+	}
+	for _, m := range g.members {
+		slices.Sort(m.durations)
+	}
+	return g
+}
+
+// findSenders notes the spans that consumers link to. Batches and most instrumentations of messaging
+// begin a trace of their own when a message is received and link it to the one that sent it.
+func (o *observer) findSenders(w *window) {
+	wanted := map[spanKey]bool{}
+	for i := range w.ds.Spans {
+		s := &w.ds.Spans[i]
+		if len(s.Links) == 0 || !receives(s) {
+			continue
+		}
+		for _, l := range s.Links[:min(len(s.Links), maxLinks)] {
+			wanted[spanKey{l.Trace, l.Span}] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	o.sent = make(map[spanKey]sending, len(wanted))
+	for i := range w.ds.Spans {
+		s := &w.ds.Spans[i]
+		if k := (spanKey{s.Trace, s.ID}); wanted[k] {
+			x := sending{service: s.Resource.Service, end: s.End()}
+			if s.Kind == telemetry.KindProducer || s.Attrs.Get(telemetry.AttrMsgDestination) != "" {
+				x.at = o.places.queue(s, "")
+			}
+			o.sent[k] = x
+		}
+	}
+}
+
+// maxLinks bounds the links of one span that are followed: a batch of messages has one for each.
+const maxLinks = 128
+
+// receives says that a span is the receipt or the processing of messages.
+func receives(s *telemetry.Span) bool {
+	if s.Kind == telemetry.KindConsumer {
+		return true
+	}
+	switch s.Attrs.Get(telemetry.AttrMsgOperation) {
+	case "receive", "process", "deliver":
+		return s.Kind != telemetry.KindProducer
+	}
+	return false
+}
+
+func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
+	o.tr, o.recs = tr, recs
+	o.attempts, o.parents = emptied(o.attempts), emptied(o.parents)
+	o.entered = slices.Grow(o.entered[:0], len(recs))[:len(recs)]
+	o.waiting = slices.Grow(o.waiting[:0], len(recs))[:len(recs)]
+	clear(o.entered)
+	clear(o.waiting)
+	for _, i := range tr.Order() {
+		s, p := tr.Spans[i], tr.Parent(i)
+		m := o.services[s.Resource.Service]
+		if m == nil {
+			m = o.member(place{name: s.Resource.Service, kind: nodeService})
+			m.kind = nodeService
+			o.kinds[m.name] = nodeService
+			o.services[m.name] = m
+		}
+		if p >= 0 && tr.Spans[p].Resource.Service == s.Resource.Service {
+			o.entered[i] = o.entered[p]
+		}
+		crossing := p >= 0 && tr.Spans[p].Resource.Service != s.Resource.Service
+		// A service that calls itself is entered anew.
+		again := p >= 0 && !crossing && tr.Spans[p].Kind.Outgoing() && s.Kind.Incoming()
+		if crossing || again || p < 0 && (s.Parent.IsZero() || s.Kind.Incoming() || s.Kind == telemetry.KindUnspecified) {
+			m.n++
+			m.durations = append(m.durations, s.Duration.Seconds())
+			if recs[i].outcome == failed {
+				m.errors++
+			}
+			if p < 0 && s.Parent.IsZero() && !receives(s) {
+				m.entries++
+			}
+		}
+		switch {
+		case receives(s):
+			o.received(i, p, crossing)
+		case crossing || again:
+			o.answered(i, p, crossing)
+		case s.Kind.Outgoing() && !isAnswered(tr, i):
+			o.unanswered(i, p)
+		}
+	}
+	for i := range recs {
+		if recs[i].path == 0 {
+			continue
+		}
+		at := float64(recs[i].path) / 1e9
+		o.path += at
+		if c := o.waiting[i]; c != nil {
+			c.path += at
+		} else if c := o.entered[i]; c != nil {
+			c.path += at
+		}
+	}
+}
+
+// emptied clears a map for the next trace; one that a huge trace made huge is given up, since
+// clearing costs as much as the largest it ever was.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 1024 {
+		return map[K]V{}
+	}
+	clear(m)
+	return m
+}
+
+// answered records a call whose callee's span i is there.
+func (o *observer) answered(i, p int, crossing bool) {
+	tr, s := o.tr, o.tr.Spans[i]
+	c := o.call(tr.Spans[p].Resource.Service, s.Resource.Service)
+	o.entered[i] = c
+	view := i // the span that shows the caller's view of the call
+	if tr.Spans[p].Kind.Outgoing() {
+		view = p
+		o.waiting[p] = c
+		if crossing {
+			c.gap = append(c.gap, tr.Spans[p].Duration.Seconds()-s.Duration.Seconds())
+		}
+	}
+	o.count(c, view, o.recs[view].outcome == failed || o.recs[i].outcome == failed)
+}
+
+// unanswered records a call that no span of a callee answers.
+func (o *observer) unanswered(i, p int) {
+	tr, s := o.tr, o.tr.Spans[i]
+	if p >= 0 && tr.Spans[p].Kind.Outgoing() && tellsMore(tr.Spans[p], s) {
+		return // the transport of the call above
+	}
+	for _, k := range tr.Children(i) {
+		if child := tr.Spans[k]; child.Kind.Outgoing() && !tellsMore(s, child) {
+			return // the call is the one below
+		}
+	}
+	at := o.places.called(s)
+	if at.name == "" {
+		return
+	}
+	m := o.member(at)
+	if peer := o.ops.list[o.recs[i].op].peer; peer != "" && o.kinds[peer] == "" {
+		o.kinds[peer] = m.kind
+	}
+	c := o.call(s.Resource.Service, m.name)
+	c.async = c.async || s.Kind == telemetry.KindProducer
+	o.waiting[i] = c
+	o.count(c, i, o.recs[i].outcome == failed)
+}
+
+// tellsMore says that the outer of two nested outgoing spans names a database or a queue and the
+// inner one, its transport, does not.
+func tellsMore(outer, inner *telemetry.Span) bool {
+	return (outer.Attrs.First(telemetry.AttrDBSystem, telemetry.AttrMsgDestination) != "" || outer.Kind == telemetry.KindProducer) &&
+		inner.Attrs.First(telemetry.AttrDBSystem, telemetry.AttrMsgDestination) == ""
+}
+
+// isAnswered says that a child of span i is the callee's.
+func isAnswered(tr *telemetry.Trace, i int) bool {
+	for _, c := range tr.Children(i) {
+		if tr.Spans[c].Resource.Service != tr.Spans[i].Resource.Service {
+			// What a consumer does with a message is no answer to whoever sent it.
+			if !receives(tr.Spans[c]) || tr.Spans[i].Kind != telemetry.KindProducer {
+				return true
+			}
+		} else if tr.Spans[c].Kind == telemetry.KindServer {
+			return true
+		}
+	}
+	return false
+}
+
+// received records a message that was received: from the queue it was in, or straight from its
+// sender where nobody names the queue.
+func (o *observer) received(i, p int, crossing bool) {
+	tr, s := o.tr, o.tr.Spans[i]
+	at := o.places.queue(s, "")
+	if p >= 0 && !crossing && receives(tr.Spans[p]) {
+		return // processing what the parent received
+	}
+	var from sending
+	switch {
+	case crossing:
+		from = sending{service: tr.Spans[p].Resource.Service, end: tr.Spans[p].End()}
+		if sender := tr.Spans[p]; sender.Kind == telemetry.KindProducer {
+			from.at = o.places.called(sender)
+		} else {
+			from.end = 0 // it ends when its own work is done, not when the message is sent
+		}
+	case len(s.Links) > 0:
+		for _, l := range s.Links[:min(len(s.Links), maxLinks)] {
+			if x, ok := o.sent[spanKey{l.Trace, l.Span}]; ok && (from.service == "" || x.end < from.end) {
+				from = x // the one that waited longest
+			}
+		}
+	}
+	if from.at.kind == nodeQueue && (at.name == "" || at.name == at.system) {
+		at = from.at
+	}
+	var c *call
+	switch {
+	case at.name != "":
+		m := o.member(at)
+		c = o.call(m.name, s.Resource.Service)
+		if crossing && tr.Spans[p].Kind != telemetry.KindProducer {
+			// Sent without a span of its own.
+			sent := o.call(from.service, m.name)
+			sent.n++
+			sent.requests++
+			sent.async = true
+		}
+	case from.service != "":
+		c = o.call(from.service, s.Resource.Service)
+	default:
+		return
+	}
+	c.async = true
+	o.entered[i] = c
+	if from.end > 0 {
+		c.queued = append(c.queued, max(float64(s.Start-from.end)/1e9, 0))
+	}
+	c.n++
+	c.requests++
+	c.durations = append(c.durations, s.Duration.Seconds())
+	if o.recs[i].outcome == failed {
+		c.errors++
+	}
+}
+
+// count records one call seen at span view.
+func (o *observer) count(c *call, view int, bad bool) {
+	s := o.tr.Spans[view]
+	c.n++
+	c.durations = append(c.durations, s.Duration.Seconds())
+	if bad {
+		c.errors++
+	}
+	caller := o.tr.Parent(view)
+	if k := (parentKey{caller, c}); !o.parents[k] {
+		o.parents[k] = true
+		c.requests++
+	}
+	k := attemptKey{caller, o.recs[view].op}
+	before, seen := o.attempts[k]
+	switch {
+	case seen && before.failed:
+		c.retries++
+	case !seen && resent(s):
+		c.retries++
+	}
+	o.attempts[k] = attemptState{bad}
+}
+
+// resent says that a span is the repetition of a request, by its client's own count.
+func resent(s *telemetry.Span) bool {
+	n, ok := s.Attrs.Int(telemetry.AttrHTTPResend)
+	return ok && n > 0
+}
+
+func (c *call) count() float64 {
+	if c == nil {
+		return 0
+	}
+	return c.n
+}
+
+func (c *call) ratio(of float64) float64 {
+	if c == nil || c.n == 0 {
+		return 0
+	}
+	return of / c.n
+}

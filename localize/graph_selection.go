@@ -1,0 +1,170 @@
+package localize
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// sketch is the part of a graph that is drawn, and what is said of the rest.
+type sketch struct {
+	nodes []Node
+	edges []Edge
+	rest  []string // sentences about what is left out
+}
+
+// trouble is how much a node or an edge has to say, in orders of magnitude apart: suspects, hidden faults,
+// failures and slowness, then traffic.
+func (n *Node) trouble() float64 {
+	t := 0.0
+	if n.Suspect > 0 {
+		t = 1000 / float64(n.Suspect)
+	}
+	t += 100 * n.Blame
+	if worseErrors(n.Errors) {
+		t += 20 * n.Errors.Incident
+	}
+	if worseTime(n.P95) {
+		t += 10
+	}
+	return t
+}
+
+func (e *Edge) trouble() float64 {
+	t := 0.0
+	if e.Suspect > 0 {
+		t = 500 / float64(e.Suspect)
+	}
+	t += 200 * float64(len(e.Hidden))
+	if worseErrors(e.Errors) {
+		t += 50 + 20*e.Errors.Incident
+	}
+	if worseTime(e.P95) || worseTime(e.Queued) {
+		t += 10
+	}
+	return t
+}
+
+// choose bounds a picture: the worst nodes stay, then their neighbours, then whoever has most traffic.
+// What goes is counted.
+func (g *Graph) choose(maxNodes, maxEdges int) sketch {
+	index := make(map[string]int, len(g.Nodes))
+	for i := range g.Nodes {
+		index[g.Nodes[i].Name] = i
+	}
+	weight := make([]float64, len(g.Nodes))
+	for i := range g.Nodes {
+		weight[i] = g.Nodes[i].trouble()
+	}
+	near := make([][]int, len(g.Nodes))
+	var edges []int
+	for i := range g.Edges {
+		e := &g.Edges[i]
+		f, okF := index[e.From]
+		t, okT := index[e.To]
+		if !okF || !okT {
+			continue // an edge needs its ends
+		}
+		edges = append(edges, i)
+		near[f], near[t] = append(near[f], t), append(near[t], f)
+		if w := e.trouble(); w > 0 {
+			weight[f], weight[t] = weight[f]+w/2, weight[t]+w/2
+		}
+	}
+	traffic := func(i int) float64 { return max(g.Nodes[i].Requests.Incident, g.Nodes[i].Requests.Baseline) }
+	kept := map[int]bool{}
+	take := func(candidates []int, most int) {
+		slices.SortFunc(candidates, func(x, y int) int {
+			return cmp.Or(cmp.Compare(weight[y], weight[x]), cmp.Compare(traffic(y), traffic(x)), cmp.Compare(x, y))
+		})
+		for _, i := range candidates {
+			if len(kept) >= most {
+				return
+			}
+			kept[i] = true
+		}
+	}
+	all := make([]int, len(g.Nodes))
+	for i := range all {
+		all[i] = i
+	}
+	if len(all) > maxNodes {
+		take(slices.DeleteFunc(slices.Clone(all), func(i int) bool { return weight[i] < 1 }), maxNodes*3/5)
+		var around []int
+		for i := range kept {
+			for _, j := range near[i] {
+				if !kept[j] {
+					around = append(around, j)
+				}
+			}
+		}
+		slices.Sort(around)
+		take(slices.Compact(around), maxNodes*9/10)
+	}
+	take(all, maxNodes)
+
+	var out sketch
+	for i := range g.Nodes {
+		if kept[i] {
+			out.nodes = append(out.nodes, g.Nodes[i])
+		}
+	}
+	var inside []int
+	for _, i := range edges {
+		if kept[index[g.Edges[i].From]] && kept[index[g.Edges[i].To]] {
+			inside = append(inside, i)
+		}
+	}
+	beyond := 0
+	if len(inside) > maxEdges {
+		beyond = len(inside) - maxEdges
+		slices.SortStableFunc(inside, func(x, y int) int {
+			return cmp.Or(cmp.Compare(g.Edges[y].trouble(), g.Edges[x].trouble()), cmp.Compare(g.Edges[y].Calls.Incident, g.Edges[x].Calls.Incident))
+		})
+		inside = inside[:maxEdges]
+		slices.Sort(inside)
+	}
+	for _, i := range inside {
+		out.edges = append(out.edges, g.Edges[i])
+	}
+	out.rest = g.omitted(kept, len(edges)-len(inside)-beyond, beyond)
+	return out
+}
+
+// omitted says in words what a picture leaves out.
+func (g *Graph) omitted(kept map[int]bool, touching, beyond int) []string {
+	var out []string
+	kinds, left, troubled := map[string]int{}, 0, 0
+	for i := range g.Nodes {
+		if !kept[i] {
+			kinds[g.Nodes[i].Kind]++
+			left++
+			if g.Nodes[i].trouble() >= 1 {
+				troubled++
+			}
+		}
+	}
+	if left > 0 {
+		var parts []string
+		for _, k := range []string{nodeService, nodeDatabase, nodeCache, nodeQueue, nodeExternal} {
+			if n := kinds[k]; n > 0 {
+				if k == nodeExternal {
+					k = "outside peer"
+				}
+				parts = append(parts, plural(n, k))
+			}
+		}
+		s := fmt.Sprintf("%d of %d nodes are not drawn: %s, with %s", left, len(g.Nodes), strings.Join(parts, ", "), plural(touching, "connection"))
+		if troubled == 0 {
+			s += ". None of them is suspected, fails or is slow more than when healthy"
+		} else {
+			s += fmt.Sprintf(". %d of them fail or are slow more than when healthy, less than those drawn", troubled)
+		}
+		out = append(out, s+".")
+	}
+	if beyond > 0 {
+		out = append(out, fmt.Sprintf("%s between nodes that are drawn are left out, those with least to say.", plural(beyond, "connection")))
+	}
+	return out
+}
