@@ -61,7 +61,7 @@ func newRoot(io stdio) *cobra.Command {
 	root.AddCommand(
 		demoCommand(io), runCommand(io), serveCommand(io), casesCommand(io), localizeCommand(io), evalCommand(io), indexCommand(io), policyCommand(io),
 		replayCommand(io), recordCommand(io), goldenCommand(io), verifyCommand(io), explainCommand(io), keygenCommand(io),
-		doctorCommand(io), modelCommand(io), appCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
+		doctorCommand(io), benchCommand(io), modelCommand(io), appCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
 	)
 	return root
 }
