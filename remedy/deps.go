@@ -19,8 +19,8 @@ type Repository interface {
 	// Resolve completes an abbreviated or full hash; an error says what to fetch.
 	Resolve(rev string) (string, error)
 	Tree(commit string) (fs.FS, error)
-	// Changes are the commits before until, newest first.
-	Changes(ctx context.Context, until time.Time, limit int) ([]localize.Change, error)
+	// Changes are the commits that landed before until, newest first; notes say what of the history is not among them.
+	Changes(ctx context.Context, until time.Time, limit int) (changes []localize.Change, notes []string, err error)
 	// Commit writes one signed commit on top of base to the case's own clone.
 	Commit(ctx context.Context, c NewCommit) (sha, tree string, err error)
 	Reviewers(paths []string) []string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/remediator/remediator/attest"
@@ -122,14 +123,17 @@ func (r *run) receive(context.Context) error {
 
 func (r *run) gather(ctx context.Context) error {
 	ev := &r.in.Evidence
+	r.c.Evidence = Evidence{Missing: ev.Missing, Notes: slices.Concat(ev.Incident.Notes, ev.Baseline.Notes)}
 	if len(ev.Changes) == 0 {
-		changes, err := r.Repo.Changes(ctx, r.c.Incident.StartsAt, 200)
+		changes, notes, err := r.Repo.Changes(ctx, r.c.Incident.StartsAt, 200)
 		if err != nil {
 			return fmt.Errorf("reading the history of the repository: %w", err)
 		}
 		ev.Changes = changes
+		for _, n := range notes {
+			r.c.Evidence.Notes = append(r.c.Evidence.Notes, telemetry.Note{Code: "history", Text: n, Count: 1})
+		}
 	}
-	r.c.Evidence = Evidence{Missing: ev.Missing, Notes: append(append([]telemetry.Note(nil), ev.Incident.Notes...), ev.Baseline.Notes...)}
 	r.c.Evidence.From, r.c.Evidence.To = span(ev.Incident)
 	r.c.State = Gathered
 	return nil

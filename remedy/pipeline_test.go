@@ -20,6 +20,7 @@ import (
 	"github.com/remediator/remediator/policy"
 	"github.com/remediator/remediator/remedy"
 	"github.com/remediator/remediator/replay"
+	"github.com/remediator/remediator/telemetry"
 )
 
 const baseCommit = "1111111111111111111111111111111111111111"
@@ -45,8 +46,8 @@ func (r *repository) Resolve(rev string) (string, error) {
 func (r *repository) Tree(string) (fs.FS, error) {
 	return fstest.MapFS{"main.go": {Data: []byte(source)}, "go.mod": {Data: []byte("module example.com/app\n\ngo 1.24\n")}}, nil
 }
-func (r *repository) Changes(context.Context, time.Time, int) ([]localize.Change, error) {
-	return nil, nil
+func (r *repository) Changes(context.Context, time.Time, int) ([]localize.Change, []string, error) {
+	return nil, []string{"the clone is shallow"}, nil
 }
 func (r *repository) Reviewers([]string) []string { return []string{"@owner"} }
 func (r *repository) Commit(_ context.Context, c remedy.NewCommit) (string, string, error) {
@@ -236,6 +237,9 @@ func TestUnreproducedIsADraft(t *testing.T) {
 	}
 	if len(f.repo.commits) != 1 || f.repo.commits[0].Branch != "remediator/"+c.Fingerprint[:12] || !f.repo.commits[0].When.Equal(c.Incident.StartsAt) {
 		t.Errorf("commits %+v", f.repo.commits)
+	}
+	if !slices.ContainsFunc(c.Evidence.Notes, func(n telemetry.Note) bool { return n.Text == "the clone is shallow" }) {
+		t.Errorf("what was missing of the history is not said: %+v", c.Evidence.Notes)
 	}
 	if !slices.Contains(c.Commit.Labels, "rung:code") || !slices.Equal(c.Commit.Reviewers, []string{"@owner"}) {
 		t.Errorf("labels %v, reviewers %v", c.Commit.Labels, c.Commit.Reviewers)

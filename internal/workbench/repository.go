@@ -74,32 +74,14 @@ func (r *Repository) Resolve(rev string) (string, error) { return r.clone.Resolv
 // Tree implements remedy.Repository.
 func (r *Repository) Tree(commit string) (fs.FS, error) { return r.clone.FS(commit) }
 
-// Changes implements remedy.Repository: newest first, each with the service that owns most of its paths.
-func (r *Repository) Changes(ctx context.Context, until time.Time, limit int) ([]localize.Change, error) {
-	changes, err := r.clone.Log(ctx, gitrepo.LogRange{From: r.base.Commit, Until: until, Max: limit})
+// Changes implements remedy.Repository.
+func (r *Repository) Changes(ctx context.Context, until time.Time, limit int) ([]localize.Change, []string, error) {
+	h, err := r.clone.History(ctx, gitrepo.HistoryRange{From: r.base.Commit, Until: until, Max: limit, Owner: r.config.Owner})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	slices.Reverse(changes)
-	for i := range changes {
-		changes[i].Service = r.serviceOf(changes[i].Files)
-	}
-	return changes, nil
-}
-
-func (r *Repository) serviceOf(files []localize.ChangedFile) string {
-	best, most, counts := "", 0, map[string]int{}
-	for _, f := range files {
-		owner := r.config.Owner(f.Path)
-		if owner == "" {
-			continue
-		}
-		counts[owner]++
-		if n := counts[owner]; n > most {
-			best, most = owner, n
-		}
-	}
-	return best
+	slices.Reverse(h.Changes)
+	return h.Changes, h.Notes, nil
 }
 
 // Commit implements remedy.Repository.

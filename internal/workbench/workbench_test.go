@@ -205,8 +205,8 @@ func TestReviewersAndOwners(t *testing.T) {
 	if got := r.Reviewers([]string{"main.go", "go.mod"}); !slices.Equal(got, []string{"@gophers", "@team"}) {
 		t.Errorf("reviewers %v", got)
 	}
-	changes, err := r.Changes(context.Background(), time.Now().Add(time.Hour), 10)
-	if err != nil || len(changes) != 1 || changes[0].Service != "echo" {
+	changes, notes, err := r.Changes(context.Background(), time.Now().Add(time.Hour), 10)
+	if err != nil || len(notes) != 0 || len(changes) != 1 || changes[0].Service != "echo" {
 		t.Errorf("changes %+v, %v", changes, err)
 	}
 	if _, err := r.Resolve("0123456789"); err == nil {
