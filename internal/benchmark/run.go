@@ -151,9 +151,9 @@ func (b *bench) ingest() error {
 		}
 	}
 	lines := func(r *telemetry.Reader, logs bool) {
-		failed = r.ReadLines(bytes.NewReader(e.jsonTraces), telemetry.Traces)
+		failed = r.Read(bytes.NewReader(e.jsonTraces), telemetry.Traces)
 		if logs && failed == nil {
-			failed = r.ReadLines(bytes.NewReader(e.json), telemetry.Logs)
+			failed = r.Read(bytes.NewReader(e.json), telemetry.Logs)
 		}
 	}
 	correlated := func(decode func(*telemetry.Reader, bool)) func() {
