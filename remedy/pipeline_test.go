@@ -220,6 +220,7 @@ func (f *fixture) run(t *testing.T, alert func([]byte) []byte) *remedy.Case {
 // TestUnreproducedIsADraft: tests are red and green, but nothing was replayed.
 func TestUnreproducedIsADraft(t *testing.T) {
 	f := newFixture()
+	f.evidence = func(ev *localize.Evidence) { ev.Changes = nil } // the repository's history stands in
 	c := f.run(t, nil)
 	if c.State != remedy.Proposed || c.Verdicts.Proved || c.Autonomy != remedy.Draft {
 		t.Fatalf("state %s, proved %v, autonomy %s; want a proposal that is an unproved draft (%+v)", c.State, c.Verdicts.Proved, c.Autonomy, c.Declined)
