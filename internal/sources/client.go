@@ -211,6 +211,9 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 		if ctx.Err() != nil || !passing(err) {
 			return nil, err
 		}
+		if attempt > 0 && errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("%w (tried %d times)", err, attempt+1) // each costs a whole time-out
+		}
 	}
 	return nil, fmt.Errorf("%w (tried %d times)", last, c.o.Attempts)
 }
