@@ -11,6 +11,8 @@ type Options struct {
 	// Scale multiplies constants of the ranking, by the names that Constants lists, for measuring how
 	// much an answer hangs on them.
 	Scale map[string]float64
+	// Calibration turns posteriors into confidences; nil is the published one.
+	Calibration *Calibration
 }
 
 func (o Options) withDefaults() Options {

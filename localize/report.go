@@ -87,7 +87,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 func (a *analysis) suspectsOf(s ranked, present float64, first bool) []Suspect {
 	ops := s.bestOps()
 	make1 := func(op *opCase, part float64) Suspect {
-		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-a.k.combine.offset) * part), Confidence: round4(min(clamp01(present*s.posterior*part), maxConfidence))}
+		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-a.k.combine.offset) * part), Confidence: a.confidence(present * s.posterior * part), Posterior: clamp01(present * s.posterior * part)}
 		if op != nil {
 			out.Operation, out.Peer = op.name, op.peer
 		}

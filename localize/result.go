@@ -80,6 +80,7 @@ type Suspect struct {
 	Peer       string    `json:"peer,omitempty"`      // the dependency the operation calls, where it is a call
 	Score      float64   `json:"score"`               // 0..1, comparable within one result
 	Confidence float64   `json:"confidence"`          // 0..1, at most 0.99
+	Posterior  float64   `json:"-"`                   // what Confidence was before calibration
 	Reasons    []Reason  `json:"reasons"`
 	Patterns   []Pattern `json:"patterns,omitempty"`
 	Hints      []Hint    `json:"hints,omitempty"`

@@ -1,0 +1,75 @@
+package localize
+
+import "math"
+
+// Calibration turns the posterior of the combination into a confidence: how often a first suspect with this
+// posterior, on this kind of evidence, is the right one. The posterior itself is no such frequency. Its order is
+// good, but it takes the signals to be independent, which they are not, so it is too sure (Domingos and Pazzani, On
+// the Optimality of the Simple Bayesian Classifier, 1997; Niculescu-Mizil and Caruana, Predicting Good Probabilities
+// with Supervised Learning, ICML 2005).
+//
+// The form is Platt's sigmoid on the log-odds of the posterior (Platt, Probabilistic Outputs for Support Vector
+// Machines, 1999; it is the beta calibration of Kull, Silva Filho and Flach, AISTATS 2017, with both of its slopes
+// equal), with one offset for each kind of evidence that is missing:
+//
+//	confidence = 1 / (1 + exp(-(slope * ln(posterior / (1 - posterior)) + offset + missing kinds)))
+//
+// It is monotone, so calibration changes no ranking. Few numbers are all that a few dozen recorded
+// incidents can bear; an isotonic fit would follow each of them.
+type Calibration struct {
+	Slope  float64 `json:"slope"`
+	Offset float64 `json:"offset"`
+	// Added where this kind of evidence is missing.
+	NoBaseline float64 `json:"no_baseline"`
+	NoTraces   float64 `json:"no_traces"`
+}
+
+// Uncalibrated leaves the posterior as it is.
+func Uncalibrated() Calibration { return Calibration{Slope: 1} }
+
+// Grounds are the kinds of evidence that a confidence rests on.
+type Grounds struct {
+	Baseline bool `json:"baseline"` // anything healthy to compare with
+	Traces   bool `json:"traces"`   // enough of them to tell a habit from a single event
+}
+
+// GroundsOf looks at what there is.
+func GroundsOf(ev *Evidence) Grounds {
+	return Grounds{
+		Baseline: len(ev.Baseline.Spans)+len(ev.Baseline.Logs)+len(ev.Baseline.Metrics) > 0,
+		Traces:   len(ev.Incident.Spans) >= fewSpans,
+	}
+}
+
+// fewSpans is how many spans a window needs to be more than a handful of examples.
+const fewSpans = 100
+
+// posteriorLimit keeps log-odds finite: beyond it a posterior says nothing more.
+const posteriorLimit = 1e-6
+
+// LogOdds is what Calibration works on.
+func LogOdds(posterior float64) float64 {
+	p := min(max(posterior, posteriorLimit), 1-posteriorLimit)
+	return math.Log(p / (1 - p))
+}
+
+// Of is the confidence that a posterior is worth.
+func (c Calibration) Of(posterior float64, g Grounds) float64 {
+	x := c.Slope*LogOdds(posterior) + c.Offset
+	if !g.Baseline {
+		x += c.NoBaseline
+	}
+	if !g.Traces {
+		x += c.NoTraces
+	}
+	return logistic(x)
+}
+
+// confidence is the calibrated confidence in a suspect.
+func (a *analysis) confidence(posterior float64) float64 {
+	c := Uncalibrated()
+	if a.opt.Calibration != nil {
+		c = *a.opt.Calibration
+	}
+	return round4(min(c.Of(clamp01(posterior), GroundsOf(a.ev)), maxConfidence))
+}
