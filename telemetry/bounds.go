@@ -17,6 +17,9 @@ type Limits struct {
 	Spans      int // spans in all. Default 8 million.
 	Logs       int // log records in all. Default 8 million.
 	Points     int // metric points in all. Default 8 million.
+	// Of profiles: bytes of one when unpacked (default 32 MiB), samples, places and functions of one together (default 1 million),
+	// different stacks kept of one (default 20,000), and how many there may be (default 1000).
+	Profile, ProfileSamples, ProfileStacks, Profiles int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -34,6 +37,10 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Spans, 8<<20)
 	set(&l.Logs, 8<<20)
 	set(&l.Points, 8<<20)
+	set(&l.Profile, 32<<20)
+	set(&l.ProfileSamples, 1_000_000)
+	set(&l.ProfileStacks, 20_000)
+	set(&l.Profiles, 1000)
 	return l
 }
 

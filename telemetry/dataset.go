@@ -70,7 +70,8 @@ func (r *Reader) Dataset() Dataset {
 		slices.SortStableFunc(s.Points, func(a, b Point) int { return cmp.Compare(a.Time, b.Time) })
 		metrics = append(metrics, *s)
 	}
-	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Notes: r.notes.notes()}
+	slices.SortStableFunc(r.profiles, compareProfiles)
+	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Profiles: r.profiles, Notes: r.notes.notes()}
 }
 
 // dropFarAway leaves out spans and logs that lie days from the median span or log.

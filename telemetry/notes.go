@@ -14,6 +14,8 @@ const (
 	NoteForeignID        = "foreign_id"
 	NoteRelativeTime     = "relative_time"
 	NoteSharedID         = "shared_id"
+	NoteProfileValue     = "profile_value"
+	NoteEmptyProfile     = "empty_profile"
 	NoteDuplicateSpan    = "duplicate_span"
 	NoteDuplicateID      = "duplicate_id"
 	NoteKindInferred     = "kind_inferred"
@@ -38,6 +40,8 @@ var noteTexts = map[string]string{
 	NoteCutDocument:      "documents end too early; what is whole in them was kept",
 	NoteForeignID:        "ids are not hexadecimal or too long; hashes of them stand for them",
 	NoteRelativeTime:     "spans count their time from an origin of their own and were moved to 1990",
+	NoteProfileValue:     "samples of profiles carry negative or absurd values and were left out",
+	NoteEmptyProfile:     "profiles measured nothing",
 	NoteSharedID:         "server spans shared the id of the client span that called them; they were made its children",
 	NoteDuplicateSpan:    "spans were delivered more than once; one of each was kept",
 	NoteDuplicateID:      "different spans carry the id of another span of their trace; all were kept",

@@ -30,6 +30,7 @@ type Reader struct {
 	series    map[string]*Series
 	keys      []string // of series, in order of arrival
 	points    int
+	profiles  []Profile
 	notes     noteCounts
 }
 

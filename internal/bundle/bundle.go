@@ -17,6 +17,7 @@ type Limits struct {
 	Alert     int64 // bytes of alert.json. Default 4 MiB.
 	Context   int64 // bytes of each file under context/. Default 64 MiB.
 	Telemetry int64 // bytes of the files of one signal and window after decompression. Default 4 GiB.
+	Profile   int64 // bytes of one profile as it lies there. Default 32 MiB.
 	Reader    telemetry.Limits
 }
 
@@ -29,6 +30,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Telemetry <= 0 {
 		l.Telemetry = 4 << 30
+	}
+	if l.Profile <= 0 {
+		l.Profile = 32 << 20
 	}
 	return l
 }
@@ -88,7 +92,7 @@ func Load(dir string, limits Limits) (*Bundle, error) {
 }
 
 func empty(ds *telemetry.Dataset) bool {
-	return len(ds.Spans) == 0 && len(ds.Logs) == 0 && len(ds.Metrics) == 0
+	return len(ds.Spans) == 0 && len(ds.Logs) == 0 && len(ds.Metrics) == 0 && len(ds.Profiles) == 0
 }
 
 // readWindow reads the telemetry files of one window.
@@ -116,6 +120,9 @@ func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset,
 		if len(files[sig]) == 0 {
 			missing = append(missing, window+"/"+string(sig))
 		}
+	}
+	if err := readProfiles(root, window, limits, r); err != nil {
+		return telemetry.Dataset{}, nil, err
 	}
 	return r.Dataset(), missing, nil
 }
