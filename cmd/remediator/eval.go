@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/internal/evaluate"
 	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/telemetry"
 )
 
 // evalOptions are the flags of eval.
@@ -21,7 +23,8 @@ type evalOptions struct {
 	corpora     []string
 	format      string
 	predictions string
-	cases       bool
+	bundles     []string
+	want        evaluate.Wanted
 }
 
 func evalCommand(io stdio) *cobra.Command {
@@ -41,13 +44,18 @@ case with a truth.json. Ranks are strict: what ties takes the worst place.`,
 	fl.StringArrayVar(&o.corpora, "corpus", nil, "directory with corpus.json; may be repeated")
 	fl.StringVar(&o.format, "format", "table", "output format: table, json, markdown")
 	fl.StringVar(&o.predictions, "predictions", "", "file to write the answers to, one JSON object per line, for another scorer")
-	fl.BoolVar(&o.cases, "cases", false, "also print every case, and what it cost")
+	fl.StringArrayVar(&o.bundles, "bundles", nil, "directory of labelled incident bundles without a corpus.json; may be repeated")
+	fl.BoolVar(&o.want.Cases, "cases", false, "also print every case, and what it cost")
+	fl.BoolVar(&o.want.Healthy, "healthy", false, "also count who is named where nothing is wrong: parts of each healthy window against each other")
+	fl.BoolVar(&o.want.Ablation, "ablation", false, "also measure what each signal contributes")
+	fl.BoolVar(&o.want.Sensitivity, "sensitivity", false, "also measure what halving and doubling each constant changes; takes minutes")
 	return c
 }
 
 // evaluatedTool is what eval measures: loading and ranking as run does them.
 func evaluatedTool() *evaluate.Tool {
-	return &evaluate.Tool{Load: loadForEval, Rank: localize.Rank, Now: time.Now}
+	return &evaluate.Tool{Load: loadForEval, Rank: localize.Rank, Now: time.Now,
+		Miner: func() evaluate.Templates { return localize.NewTemplates() }, Paths: localize.CriticalPaths, Spans: readTraceDocument}
 }
 
 func loadForEval(dir string) (incident.Incident, localize.Evidence, error) {
@@ -62,61 +70,79 @@ func loadForEval(dir string) (incident.Incident, localize.Evidence, error) {
 	return in, b.Evidence, err
 }
 
-func runEval(ctx context.Context, o evalOptions, io stdio) error {
-	if len(o.corpora) == 0 {
-		return usage("--corpus is required: name a directory with corpus.json and labelled incident bundles")
+func (o *evalOptions) open() ([]*evaluate.Corpus, error) {
+	if len(o.corpora)+len(o.bundles) == 0 {
+		return nil, usage("--corpus is required: name a directory with corpus.json and labelled incident bundles")
 	}
-	if o.format != "table" && o.format != "json" && o.format != "markdown" {
-		return usage("unknown format %q: choose one of table, json, markdown", o.format)
+	if !slices.Contains([]string{"table", "json", "markdown"}, o.format) {
+		return nil, usage("unknown format %q: choose one of table, json, markdown", o.format)
 	}
 	var corpora []*evaluate.Corpus
-	for _, dir := range o.corpora {
-		c, err := evaluate.Open(dir)
+	seen := map[string]bool{}
+	add := func(c *evaluate.Corpus, err error) error {
 		if err != nil {
 			return inputError(err)
 		}
+		if seen[c.Name] {
+			return usage("two corpora are called %s; name each once", c.Name)
+		}
+		seen[c.Name] = true
 		corpora = append(corpora, c)
+		return nil
 	}
-	tool := evaluatedTool()
-	var reports []*evaluate.Report
-	var predictions []evaluate.Prediction
-	for _, c := range corpora {
-		fmt.Fprintf(io.err, "%s: %d %s\n", c.Name, len(c.Cases), c.Content)
-		r, err := tool.Evaluate(ctx, c)
-		if err != nil {
-			return inputError(err)
+	for _, dir := range o.corpora {
+		if err := add(evaluate.Open(dir)); err != nil {
+			return nil, err
 		}
-		reports = append(reports, r)
-		for i := range r.Answers {
-			predictions = append(predictions, r.Answers[i].Prediction)
+	}
+	for _, dir := range o.bundles {
+		if err := add(evaluate.Collect(dir, filepath.Base(filepath.Clean(dir)))); err != nil {
+			return nil, err
 		}
+	}
+	return corpora, nil
+}
+
+func runEval(ctx context.Context, o evalOptions, io stdio) error {
+	corpora, err := o.open()
+	if err != nil {
+		return err
+	}
+	sections, reports, err := evaluatedTool().Measure(ctx, corpora, o.want)
+	if err != nil {
+		return inputError(err)
 	}
 	if o.predictions != "" {
-		var b bytes.Buffer
-		if err := evaluate.WritePredictions(&b, predictions); err != nil {
-			return err
-		}
-		if err := os.WriteFile(o.predictions, b.Bytes(), 0o644); err != nil {
+		if err := writePredictions(o.predictions, reports); err != nil {
 			return inputError(err)
 		}
 	}
-	if o.format == "json" {
-		if !o.cases {
-			for _, r := range reports {
-				r.Rows, r.Costs = nil, nil
-			}
-		}
-		return writeJSON(io.out, reports)
-	}
+	return evaluate.Print(io.out, sections, o.format)
+}
+
+func writePredictions(file string, reports []*evaluate.Report) error {
+	var all []evaluate.Prediction
 	for _, r := range reports {
-		r.Summary(io.out, o.format == "markdown")
-		fmt.Fprintln(io.out)
-		if o.cases {
-			r.CaseTable(io.out, o.format == "markdown")
-			fmt.Fprintln(io.out)
-			r.CostTable(io.out, o.format == "markdown")
-			fmt.Fprintln(io.out)
+		for i := range r.Answers {
+			all = append(all, r.Answers[i].Prediction)
 		}
 	}
-	return nil
+	var b bytes.Buffer
+	if err := evaluate.WritePredictions(&b, all); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
+}
+
+// readTraceDocument reads one file of traces.
+func readTraceDocument(path string) (telemetry.Dataset, error) {
+	data, err := readInput(path)
+	if err != nil {
+		return telemetry.Dataset{}, err
+	}
+	r := telemetry.NewReader(telemetry.Options{})
+	if err := r.Read(bytes.NewReader(data), telemetry.Traces); err != nil {
+		return telemetry.Dataset{}, err
+	}
+	return r.Dataset(), nil
 }

@@ -22,10 +22,10 @@ func TestTiesTakeTheWorstRank(t *testing.T) {
 		`["a", "b"]`:   0,
 		`[]`:           0,
 		`[{"name":"x","score":1},{"name":"a","score":1},{"name":"b","score":0.5}]`: 2,
-		`[{"name":"x","score":1},{"name":"a","score":0.9}]`:                         1,
-		`[{"name":"x"},{"name":"a"}]`:                                               1,
-		`["a", "a", "x"]`:                                                           2,
-		`[["a", "x"], "x"]`:                                                         2,
+		`[{"name":"x","score":1},{"name":"a","score":0.9}]`:                        1,
+		`[{"name":"x"},{"name":"a"}]`:                                              1,
+		`["a", "a", "x"]`:                                                          2,
+		`[["a", "x"], "x"]`:                                                        2,
 	} {
 		if got := rankOf(t, entries, "x"); got != want {
 			t.Errorf("%s: rank %d, want %d", entries, got, want)

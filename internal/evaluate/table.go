@@ -98,9 +98,6 @@ func (r Rate) String() string { return fmt.Sprintf("%d / %d", r.Hits, r.Of) }
 
 // Summary prints the metrics of a corpus.
 func (r *Report) Summary(w io.Writer, markdown bool) {
-	if !markdown {
-		fmt.Fprintf(w, "%s: %d %s\n", r.Corpus, r.Cases, r.Content)
-	}
 	t := newTable("metric", "hits / of:", "share:", "95 % interval:")
 	for _, name := range r.Metrics.Names() {
 		rate := r.Metrics[name]

@@ -21,6 +21,12 @@ type Tool struct {
 	Rank func(incident.Incident, localize.Evidence, localize.Options) localize.Result
 	// Options are those that the product ranks with.
 	Options localize.Options
+	// Miner makes what groups log messages.
+	Miner func() Templates
+	// Spans reads one trace document, in whatever form it is.
+	Spans func(path string) (telemetry.Dataset, error)
+	// Paths finds the critical path of every trace.
+	Paths func(*telemetry.Dataset) []localize.TracePath
 	// Now is the clock that times are taken by.
 	Now func() time.Time
 }

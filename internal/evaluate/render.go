@@ -1,0 +1,155 @@
+package evaluate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/remediator/remediator/localize"
+)
+
+// Section is one part of what was measured, for people or for programs.
+type Section struct {
+	Title string
+	// Data is what programs read.
+	Data any
+	// Write prints it.
+	Write func(w io.Writer, markdown bool)
+	// Varies says that it differs from run to run: times, memory.
+	Varies bool
+}
+
+// Wanted says what is to be measured of the corpora beside the labels.
+type Wanted struct {
+	Cases       bool // every case, and its cost
+	Healthy     bool
+	Ablation    bool
+	Sensitivity bool
+}
+
+// Print writes sections as tables, or, with format "json", as one object.
+func Print(w io.Writer, sections []Section, format string) error {
+	if format == "json" {
+		type part struct {
+			Title string `json:"title"`
+			Data  any    `json:"data"`
+		}
+		var parts []part
+		for _, s := range sections {
+			parts = append(parts, part{s.Title, s.Data})
+		}
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(parts)
+	}
+	for i, s := range sections {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if format == "markdown" {
+			fmt.Fprintf(w, "## %s\n\n", s.Title)
+		} else {
+			fmt.Fprintf(w, "%s\n\n", s.Title)
+		}
+		s.Write(w, format == "markdown")
+	}
+	return nil
+}
+
+// Quiet lists the cases of which the answers say that nothing was wrong.
+func Quiet(reports []*Report) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range reports {
+		for i := range r.Rows {
+			if r.Rows[i].Kind == kindNone {
+				out[r.Rows[i].Case] = true
+			}
+		}
+	}
+	return out
+}
+
+// Measure evaluates corpora of any content and makes the sections that are wanted.
+func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]Section, []*Report, error) {
+	var sections []Section
+	var reports []*Report
+	var labelled []*Corpus
+	for _, c := range corpora {
+		switch c.Content {
+		case Logs:
+			list, err := t.Parse(ctx, c)
+			if err != nil {
+				return nil, nil, err
+			}
+			sections = append(sections, Section{Title: c.Name + ": log templates", Data: list, Write: func(w io.Writer, md bool) { ParsingTable(w, list, md) }})
+		case Traces:
+			list, err := t.Documents(ctx, c)
+			if err != nil {
+				return nil, nil, err
+			}
+			sections = append(sections, Section{Title: c.Name + ": trace documents", Data: list, Write: func(w io.Writer, md bool) { DocumentTable(w, list, md) }})
+		default:
+			r, err := t.Evaluate(ctx, c)
+			if err != nil {
+				return nil, nil, err
+			}
+			labelled, reports = append(labelled, c), append(reports, r)
+			sections = append(sections, r.Sections(want.Cases)...)
+		}
+	}
+	if len(labelled) == 0 {
+		return sections, reports, nil
+	}
+	if want.Healthy {
+		h, err := t.Healthy(ctx, labelled, Quiet(reports))
+		if err != nil {
+			return nil, nil, err
+		}
+		sections = append(sections, Section{Title: "Healthy windows", Data: h, Write: h.Table})
+	}
+	if want.Ablation {
+		a, err := t.Ablate(ctx, labelled, localize.Signals())
+		if err != nil {
+			return nil, nil, err
+		}
+		sections = append(sections, Section{Title: "Each signal left out, and alone", Data: a, Write: a.Table})
+	}
+	if want.Sensitivity {
+		s, err := t.Sense(ctx, labelled, localize.Constants())
+		if err != nil {
+			return nil, nil, err
+		}
+		sections = append(sections, Section{Title: "Each constant halved and doubled", Data: s, Write: func(w io.Writer, md bool) {
+			s.Worst(w, md)
+			fmt.Fprintln(w)
+			s.Table(w, md)
+		}})
+	}
+	return sections, reports, nil
+}
+
+// Sections are the parts of a report.
+func (r *Report) Sections(cases bool) []Section {
+	summary := struct {
+		Corpus  string  `json:"corpus"`
+		Cases   int     `json:"cases"`
+		Metrics Metrics `json:"metrics"`
+		Rows    []Row   `json:"rows,omitempty"`
+	}{r.Corpus, r.Cases, r.Metrics, nil}
+	if cases {
+		summary.Rows = r.Rows
+	}
+	out := []Section{{Title: fmt.Sprintf("%s: %d %s", r.Corpus, r.Cases, r.Content), Data: summary, Write: func(w io.Writer, md bool) {
+		r.Summary(w, md)
+		if cases {
+			fmt.Fprintln(w)
+			r.CaseTable(w, md)
+		}
+	}}}
+	if cases {
+		out = append(out, Section{Title: r.Corpus + ": time and memory", Data: r.Costs, Write: r.CostTable, Varies: true})
+	}
+	return out
+}
