@@ -104,6 +104,7 @@ func tableOf(c *constants) table {
 	c.metrics.list(&t)
 	c.pool.list(&t)
 	c.shape.list(&t)
+	c.profile.list(&t)
 	c.change.list(&t)
 	c.fit.list(&t)
 	c.risk.list(&t)

@@ -86,6 +86,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findRepeated()
 	a.findExceptions()
 	a.findPlain()
+	a.findProfiles()
 	a.findFirst()
 
 	present := a.present()

@@ -27,7 +27,7 @@ func Signals() []Signal {
 		{"metric", "Which other series are?", "Iglewicz and Hoaglin (1993)", "metrics.other"},
 		{"repeated", "Which operation makes the same call many times per request?", "the N+1 selects of Fowler, Patterns of Enterprise Application Architecture (2002)", "weight.shape"},
 		{"shape", "Are there retries in a burst, or calls without a deadline?", "Nygard, Release It! (2018)", "weight.shape"},
-		{"profile", "Which functions take more than when healthy?", "the differential profile of Gregg's flame graphs", "weight.shape"},
+		{"profile", "Which functions take more than when healthy?", "Gregg, The Flame Graph (CACM 2016), differential; the size factor of Anders and Huber (2010)", "profile.weight"},
 		{"first", "Which service showed anything first?", "causes precede effects", "weight.first"},
 		{"change", "Was the service changed by a change that fits?", "", "weight.change"},
 		{"change_time", "Did the change become live before the incident began, and how long before?", "causes precede effects", "change.near"},

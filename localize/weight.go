@@ -18,6 +18,7 @@ type constants struct {
 	metrics  metricConstants
 	pool     poolConstants
 	shape    shapeConstants
+	profile  profileConstants
 	change   changeConstants
 	fit      fitConstants
 	risk     riskConstants
