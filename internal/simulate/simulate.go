@@ -1,0 +1,251 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/telemetry"
+)
+
+// Options restrict what is drawn. The zero value draws from everything.
+type Options struct {
+	// Faults are names of faults to draw from, see [Faults]; empty means all.
+	Faults []string
+	// Classes are classes of faults to draw from; empty means all.
+	Classes []string
+}
+
+// Truth is what is really wrong, in the form of the public corpora's truth.json with some fields more.
+type Truth struct {
+	Kind    string   `json:"kind"`              // code, resource, change, external, none
+	Service string   `json:"service,omitempty"` // at fault, or the first to fail
+	File    string   `json:"file,omitempty"`
+	Files   []string `json:"files,omitempty"`
+	Lines   [2]int   `json:"lines,omitzero"`
+	Region  string   `json:"region,omitempty"`
+	Commit  string   `json:"commit,omitempty"` // the full hash, or "none"
+	Decoys  []string `json:"decoys,omitempty"`
+	Metric  string   `json:"metric,omitempty"`
+	Pod     string   `json:"pod,omitempty"`
+	Flag    string   `json:"flag,omitempty"`
+	// DeployService shipped the culprit where that is not the service that fails.
+	DeployService string `json:"deploy_service,omitempty"`
+	// Also are other names that a person would accept for the place: the third party that is down, the callee whose
+	// answer changed.
+	Also       []string  `json:"also,omitempty"`
+	Fault      string    `json:"fault"` // one of Faults
+	Class      string    `json:"class"` // code, resource, configuration, external, data, partial, absence, none
+	Difficulty string    `json:"difficulty"`
+	Effect     string    `json:"effect,omitempty"` // what users or operators could notice, in words
+	InjectTime time.Time `json:"inject_time"`
+	Seed       int64     `json:"seed"`
+}
+
+// Window is the telemetry of a stretch of time.
+type Window struct {
+	From, To time.Time
+	Traces   ptrace.Traces
+	Logs     plog.Logs
+	Metrics  pmetric.Metrics
+}
+
+// Bundle is one incident.
+type Bundle struct {
+	ID       string
+	Alert    []byte // an Alertmanager webhook
+	Incident Window
+	Baseline Window
+	Changes  []localize.Change
+	Deploys  []localize.Deploy
+	Flags    []localize.FlagChange
+	// Missing names files that this bundle lacks, as incidents in real life do ("baseline/metrics").
+	Missing []string
+	Truth   Truth
+}
+
+// Faults lists the names of all faults.
+func Faults() []string {
+	var out []string
+	for _, f := range faults() {
+		out = append(out, f.name)
+	}
+	return out
+}
+
+// attempts bounds how often a fault is drawn again because nobody would have noticed it.
+const attempts = 12
+
+// Case makes the incident of a seed. The same seed and options give the same incident.
+func Case(seed int64, o Options) Bundle {
+	choice := newRandom(seed, "fault")
+	var all []fault
+	var weights []float64
+	for _, f := range faults() {
+		if (len(o.Faults) == 0 || slices.Contains(o.Faults, f.name)) && (len(o.Classes) == 0 || slices.Contains(o.Classes, f.class)) {
+			all = append(all, f)
+			weights = append(weights, f.weight)
+		}
+	}
+	if len(all) == 0 {
+		all, weights = noFaults(), []float64{1, 1, 1, 1, 1}
+	}
+	f := all[choice.weighted(weights)]
+	for n := range attempts {
+		// A system that has no place for the fault, or does not mind it, makes way for another.
+		if n > 0 && n%4 == 0 && len(o.Faults) == 0 {
+			f = all[choice.weighted(weights)]
+		}
+		if b, ok := try(seed, n, f); ok {
+			return b
+		}
+	}
+	for n := 0; ; n++ {
+		if b, ok := try(seed, attempts+n, noFaults()[0]); ok {
+			return b
+		}
+	}
+}
+
+// try makes an incident of a fault; false when nobody would notice.
+func try(seed int64, attempt int, f fault) (Bundle, bool) {
+	mixed := seed*64 + int64(attempt)
+	sys := newSystem(mixed)
+	r := newRandom(mixed, "scene")
+	s := &scene{sys: sys, r: r, plan: &plan{}}
+	day := time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(300)) * 24 * time.Hour)
+	s.onset = day.Add(time.Duration(r.IntN(24*3600)) * time.Second)
+	s.from = s.onset.Add(-time.Duration(r.int(60, 180)) * time.Second)
+	s.alert = s.onset.Add(time.Duration(r.int(80, 240)) * time.Second)
+	s.to = s.alert.Add(time.Duration(r.int(10, 60)) * time.Second)
+	if r.chance(0.06) {
+		pick(r, sys.services).silent = true
+	}
+	if r.chance(0.06) {
+		pick(r, sys.services).quiet = true
+	}
+	t := &s.plan.truth
+	t.Fault, t.Class, t.Seed, t.InjectTime = f.name, f.class, seed, s.onset
+	if !f.apply(s) {
+		return Bundle{}, false
+	}
+	length := time.Duration(r.int(180, 360)) * time.Second
+	end := s.from.Add(-time.Duration(r.spread(15, 26*60)) * time.Minute)
+	incident := newRun(sys, mixed, "incident", s.from, s.to, s.plan)
+	incident.tally = newTally(s.onset.UnixNano())
+	incident.live()
+	baseline := newRun(sys, mixed, "baseline", end.Add(-length), end, s.plan)
+	baseline.tally = newTally(baseline.from)
+	baseline.live()
+	worst := compare(sys, incident, baseline)
+	if !s.plan.none && worst.text == "" {
+		return Bundle{}, false
+	}
+	t.Effect = worst.text
+	b := Bundle{ID: fmt.Sprintf("sim-%07d", seed), Truth: *t}
+	b.Incident = incident.window()
+	b.Baseline = baseline.window()
+	b.Changes, b.Deploys, b.Flags = s.history()
+	b.Truth = s.plan.truth
+	b.Alert = s.alertBody(worst)
+	b.omit(r, s)
+	b.Truth.Difficulty = s.difficulty(&b)
+	return b, true
+}
+
+func (x *run) window() Window {
+	sort.SliceStable(x.rec.spans, func(a, b int) bool { return x.rec.spans[a].start < x.rec.spans[b].start })
+	return Window{From: time.Unix(0, x.from).UTC(), To: time.Unix(0, x.to).UTC(), Traces: x.traces(), Logs: x.logs(), Metrics: x.metricData()}
+}
+
+// omit leaves out what some incidents lack.
+func (b *Bundle) omit(r random, s *scene) {
+	drop := func(p float64, names ...string) {
+		if r.chance(p) {
+			b.Missing = append(b.Missing, names...)
+		}
+	}
+	drop(0.08, "incident/metrics", "baseline/metrics")
+	drop(0.06, "incident/logs", "baseline/logs")
+	drop(0.04, "baseline/metrics")
+	t := &b.Truth
+	if t.Kind == "change" && t.Commit != "none" && r.chance(0.12) {
+		// Nobody told what was changed; the fault is in the code all the same.
+		b.Changes, b.Deploys, b.Flags = nil, nil, nil
+		t.Kind, t.Commit, t.Decoys = "code", "", nil
+		if t.Class == "configuration" {
+			t.File, t.Files, t.Lines = "", nil, [2]int{}
+		}
+	}
+	if s.plan.none {
+		b.Missing = slices.DeleteFunc(b.Missing, func(string) bool { return true })
+	}
+	slices.Sort(b.Missing)
+	b.Missing = slices.Compact(b.Missing)
+	for _, m := range b.Missing {
+		switch m {
+		case "incident/metrics":
+			b.Incident.Metrics = pmetric.NewMetrics()
+		case "baseline/metrics":
+			b.Baseline.Metrics = pmetric.NewMetrics()
+		case "incident/logs":
+			b.Incident.Logs = plog.NewLogs()
+		case "baseline/logs":
+			b.Baseline.Logs = plog.NewLogs()
+		}
+	}
+}
+
+// difficulty says how much a person could see: hard where the place at fault sends no spans or the signal that shows
+// the fault is missing, easy where its own exception names it.
+func (s *scene) difficulty(b *Bundle) string {
+	t := &b.Truth
+	svc := s.serviceNamed(t.Service)
+	known := svc.name == t.Service
+	missing := func(what string) bool { return slices.Contains(b.Missing, what) }
+	switch {
+	case t.Difficulty != "":
+		return t.Difficulty
+	case t.Kind == "none":
+		return "medium"
+	case !known, svc.silent, svc.quiet && t.Class != "resource", t.Class == "resource" && missing("incident/metrics"), t.Fault == "schema_change", t.Fault == "zone_network":
+		return "hard"
+	case t.Fault == "exception_on_input", t.Fault == "nil_after_refactor", t.Fault == "canary", t.Fault == "wrong_url", t.Fault == "credentials_rotated", t.Fault == "query_per_item", t.Fault == "poison_record":
+		if len(b.Missing) == 0 {
+			return "easy"
+		}
+	}
+	return "medium"
+}
+
+// Evidence is the bundle as the ranking takes it, read by the same reader as any other.
+func (b *Bundle) Evidence() localize.Evidence {
+	ev := localize.Evidence{
+		Incident: b.Incident.dataset(), Baseline: b.Baseline.dataset(),
+		Changes: b.Changes, Deploys: b.Deploys, Flags: b.Flags, Missing: append([]string{}, b.Missing...),
+	}
+	if len(b.Changes) == 0 {
+		ev.Missing = append(ev.Missing, "context/changes")
+	}
+	if len(b.Deploys) == 0 {
+		ev.Missing = append(ev.Missing, "context/deploys")
+	}
+	if len(b.Flags) == 0 {
+		ev.Missing = append(ev.Missing, "context/flags")
+	}
+	return ev
+}
+
+func (w *Window) dataset() telemetry.Dataset {
+	r := telemetry.NewReader(telemetry.Options{})
+	r.AddTraces(w.Traces)
+	r.AddLogs(w.Logs)
+	r.AddMetrics(w.Metrics)
+	return r.Dataset()
+}
