@@ -45,12 +45,15 @@ func (a *analysis) findChanges(suspects []ranked) {
 	for _, s := range suspects {
 		posterior[s.service] = s.posterior
 	}
+	rollouts := a.findRollouts()
+	slow := takesTime(symptomConcepts)
 	for i := range a.ev.Changes {
 		c := &a.ev.Changes[i]
 		j := judgedChange{change: c, facts: digest(c), without: a.opt.Without}
 		j.service = a.serviceOfChange(c)
 		a.judgeTime(&j)
 		a.judgePlace(&j, posterior)
+		a.judgeRange(&j, rollouts, slow)
 		a.judgeRisk(&j)
 		j.judgeFit(&a.k.fit, symptoms, symptomConcepts, rarity)
 		a.judged = append(a.judged, j)
@@ -172,6 +175,8 @@ func (a *analysis) judgeRisk(j *judgedChange) {
 		text = "its text is not known, only its paths"
 	case f.dependency:
 		text = "it changes versions of dependencies only"
+	case f.onlyWords:
+		text = "it changes comments and messages only"
 	case r < 0.2:
 		text = "it says the same in other words"
 	default:

@@ -10,6 +10,7 @@ const maxDiffLines = 4000
 // splitHunks separates removed from added code lines; comments and blank lines say nothing of
 // behaviour.
 func splitHunks(patch string) (removed, added []string) {
+	var before, after commentBlock
 	for line := range strings.Lines(patch) {
 		if len(removed)+len(added) >= maxDiffLines {
 			break
@@ -18,11 +19,25 @@ func splitHunks(patch string) (removed, added []string) {
 		if len(line) < 2 || len(line) > 2000 {
 			continue
 		}
-		code := strings.TrimSpace(line[1:])
-		if code == "" || isComment(code) {
+		if strings.HasPrefix(line, "@@") {
+			before, after = commentBlock{}, commentBlock{} // another place of the file
 			continue
 		}
+		code := strings.TrimSpace(line[1:])
+		comment := false
 		switch line[0] {
+		case '-':
+			comment = before.inside(code)
+		case '+':
+			comment = after.inside(code)
+		default:
+			before.inside(code)
+			after.inside(code)
+		}
+		if comment || code == "" || isComment(code) {
+			continue
+		}
+		switch code = stripComment(code); line[0] {
 		case '-':
 			removed = append(removed, code)
 		case '+':

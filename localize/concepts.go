@@ -11,42 +11,55 @@ import (
 // Incidents? (HotOS 2019), and the failure patterns of Nygard, Release It! (2018).
 type concept struct {
 	name    string
+	ripens  bool     // takes time to show after the change
 	symptom []string // in messages, metric and span names
 	code    []string // in changed lines and paths
 }
 
 // concepts are stemmed on use.
 var concepts = []concept{
-	{"retry", []string{"retry", "retries", "attempt", "attempts", "exhausted", "backoff", "burst"},
+	{"retry", false, []string{"retry", "retries", "attempt", "attempts", "exhausted", "backoff", "burst"},
 		[]string{"retry", "retries", "attempt", "attempts", "backoff", "jitter", "sleep", "delay"}},
-	{"timeout", []string{"timeout", "timed", "deadline", "exceeded", "hang", "unbounded"},
+	{"timeout", false, []string{"timeout", "timed", "deadline", "exceeded", "hang", "unbounded"},
 		[]string{"timeout", "deadline", "cancel", "withtimeout", "timeouts"}},
-	{"pool", []string{"pool", "connection", "connections", "conns", "acquire", "exhausted", "pending", "saturated"},
+	{"pool", false, []string{"pool", "connection", "connections", "conns", "acquire", "exhausted", "pending", "saturated"},
 		[]string{"pool", "conns", "conn", "connections", "maxconns", "maxopen", "overflow", "semaphore", "workers", "concurrency"}},
-	{"null", []string{"nil", "null", "none", "nonetype", "dereference", "pointer", "undefined", "attributeerror", "nullpointerexception", "typeerror", "keyerror"},
+	{"null", false, []string{"nil", "null", "none", "nonetype", "dereference", "pointer", "undefined", "attributeerror", "nullpointerexception", "typeerror", "keyerror"},
 		[]string{"nil", "null", "none", "undefined", "optional"}},
-	{"query", []string{"query", "queries", "select", "statement", "sql", "rows"},
+	{"query", false, []string{"query", "queries", "select", "statement", "sql", "rows"},
 		[]string{"query", "queries", "select", "queryrow", "sql", "fetch", "find", "load", "prefetch", "join", "execute"}},
-	{"schema", []string{"relation", "column", "table", "exist", "migration", "programmingerror", "undefinedtable"},
+	{"schema", false, []string{"relation", "column", "table", "exist", "migration", "programmingerror", "undefinedtable"},
 		[]string{"select", "insert", "column", "table", "migration", "alter", "from"}},
-	{"cache", []string{"cache", "hit", "miss", "evict", "eviction", "stampede", "ttl"},
+	{"cache", true, []string{"cache", "hit", "miss", "evict", "eviction", "stampede", "ttl"},
 		[]string{"cache", "ttl", "expire", "expiry", "evict", "invalidate"}},
-	{"volume", []string{"disk", "space", "device", "debug", "volume", "rotate", "trace"},
+	{"volume", true, []string{"disk", "space", "device", "debug", "volume", "rotate", "trace"},
 		[]string{"level", "debug", "sample", "sampling", "rotate", "retention", "verbose"}},
-	{"credential", []string{"token", "jwt", "expired", "unauthorized", "auth", "forbidden", "signature", "certificate", "credential", "tls"},
+	{"credential", true, []string{"token", "jwt", "expired", "unauthorized", "auth", "forbidden", "signature", "certificate", "credential", "tls"},
 		[]string{"token", "jwt", "exp", "expired", "expiry", "leeway", "skew", "auth", "verify", "verifier", "cert", "audience", "claims"}},
-	{"registration", []string{"missing", "unknown", "unregistered", "lookup", "registry", "found", "nosuch"},
+	{"registration", false, []string{"missing", "unknown", "unregistered", "lookup", "registry", "found", "nosuch"},
 		[]string{"register", "registry", "seed", "init", "bootstrap", "provide", "bind", "import"}},
-	{"batch", []string{"throttled", "throttle", "throughput", "capacity", "provisioned", "quota", "throughputexceeded", "batch", "batching", "batched"},
+	{"batch", false, []string{"throttled", "throttle", "throughput", "capacity", "provisioned", "quota", "throughputexceeded", "batch", "batching", "batched"},
 		[]string{"batch", "chunk", "bulk", "limit", "rate", "put", "chunkitems", "batching"}},
-	{"memory", []string{"memory", "heap", "oom", "gc", "leak", "outofmemory", "rss"},
+	{"memory", true, []string{"memory", "heap", "oom", "gc", "leak", "outofmemory", "rss"},
 		[]string{"buffer", "append", "cache", "close", "free", "allocate", "leak", "retain"}},
-	{"lock", []string{"deadlock", "lock", "contention", "blocked", "mutex"},
+	{"lock", false, []string{"deadlock", "lock", "contention", "blocked", "mutex"},
 		[]string{"lock", "mutex", "synchronized", "unlock", "rwmutex"}},
-	{"parsing", []string{"parse", "invalid", "malformed", "decode", "unmarshal", "validation", "range", "format"},
+	{"parsing", false, []string{"parse", "invalid", "malformed", "decode", "unmarshal", "validation", "range", "format"},
 		[]string{"parse", "decode", "unmarshal", "validate", "regex", "format", "range"}},
-	{"name", []string{"dns", "resolve", "resolver", "enotfound", "servfail", "unreachable", "refused", "addresses", "host"},
+	{"name", false, []string{"dns", "resolve", "resolver", "enotfound", "servfail", "unreachable", "refused", "addresses", "host"},
 		[]string{"dns", "resolver", "endpoint", "host", "address", "url"}},
+}
+
+// takesTime says that what is seen is most of all of a class of failure that shows long after its
+// cause went live: what fills, leaks, runs dry or expires.
+func takesTime(symptom map[string]float64) bool {
+	best, ripens := 0.0, false
+	for i := range concepts {
+		if v := symptom[concepts[i].name]; v > best {
+			best, ripens = v, concepts[i].ripens
+		}
+	}
+	return ripens
 }
 
 // bag is words with weights.

@@ -22,6 +22,7 @@ type diffFacts struct {
 	kept                                              float64 // share of the removed tokens that the added lines have too
 	onlyAdds                                          bool
 	onlyLogs                                          bool
+	onlyWords                                         bool // nothing but messages and comments
 	dependency                                        bool
 }
 
@@ -48,6 +49,7 @@ func digest(c *Change) diffFacts {
 		}
 		d.known = true
 		removed, added := splitHunks(f.Patch)
+		removed, added = dropWording(removed, added)
 		d.removed = append(d.removed, removed...)
 		d.added = append(d.added, added...)
 		for _, header := range hunkHeaders(f.Patch) {
@@ -56,6 +58,7 @@ func digest(c *Change) diffFacts {
 			}
 		}
 	}
+	d.onlyWords = d.known && len(d.removed)+len(d.added) == 0
 	d.dependency = dependencyOnly
 	d.compare()
 	return d
@@ -129,8 +132,8 @@ func (d *diffFacts) risk(k *riskConstants) float64 {
 		return k.inert
 	case !d.known:
 		return k.unknown // paths alone
-	case len(d.removed)+len(d.added) == 0:
-		return k.comment // comments
+	case d.onlyWords:
+		return k.comment
 	case d.dependency:
 		return k.dependency
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // opCount is how often an operation ran and failed. Of repeated calls of one operation under
-// one parent only the first counts, so that retries against a dependency that is down for a
-// moment do not make the dependency look worse than it was.
+// one parent only the first counts, and so does only what happened below the first, so that retries
+// against a dependency that is down for a moment do not make the dependency look worse than it was:
+// its answers to the repetitions are its caller's doing.
 type opCount struct{ n, bad float64 }
 
 func (c opCount) share() float64 { return c.bad / max(c.n, 1) }
@@ -23,16 +24,24 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 		op     int32
 	}
 	seen := map[sibling]bool{}
+	var again []bool // the span is a repetition, or lies below one
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
 		clear(seen)
+		again = append(again[:0], make([]bool, len(recs))...)
 		for _, i := range tr.Order() {
 			if tr.Spans[i].Start < onset {
 				continue
 			}
+			p := tr.Parent(i)
+			if p >= 0 && again[p] {
+				again[i] = true
+				continue
+			}
 			if tr.Spans[i].Kind.Outgoing() {
-				k := sibling{tr.Parent(i), recs[i].op}
+				k := sibling{p, recs[i].op}
 				if seen[k] {
+					again[i] = true
 					continue
 				}
 				seen[k] = true

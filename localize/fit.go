@@ -10,8 +10,8 @@ import (
 // judgeFit asks whether what the change does fits what is seen: by rare words that both share
 // (tables, functions, messages), and by the class of failure that both belong to.
 func (j *judgedChange) judgeFit(k *fitConstants, symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
-	if j.facts.class == pathInert {
-		return
+	if j.facts.class == pathInert || j.facts.onlyWords {
+		return // its words are for people; that they are seen says nothing
 	}
 	words := bag{}
 	for w, n := range j.facts.words {

@@ -3,10 +3,13 @@ package localize
 import "slices"
 
 // gaps lists the telemetry that was missing and would have helped, and how to supply it.
-func (a *analysis) gaps() []Gap {
+func (a *analysis) gaps(res *Result) []Gap {
 	var out []Gap
 	add := func(code, text string) { out = append(out, Gap{code, text}) }
 	has := func(name string) bool { return slices.Contains(a.ev.Missing, name) }
+	for _, d := range a.doubted {
+		add(d.code, d.text+"; "+d.help)
+	}
 	if len(a.ev.Incident.Spans) == 0 {
 		add("no_traces", "there are no traces of the incident: instrument the services with an OpenTelemetry SDK and export OTLP")
 	}
@@ -37,7 +40,7 @@ func (a *analysis) gaps() []Gap {
 	if len(a.ev.Changes) == 0 || has("context/changes") {
 		add("no_changes", "no changes are known: give the commits before the alert with their hunks")
 	}
-	if len(a.ev.Deploys) == 0 {
+	if len(a.ev.Deploys) == 0 && len(res.Changes) == 0 {
 		add("no_deploys", "no deployments are known: when a commit went live has to be guessed from its date")
 	}
 	broken := 0

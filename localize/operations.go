@@ -22,6 +22,8 @@ type operations struct {
 	ids  map[string]int32
 	list []operation
 	fast map[opKey]int32
+	// routes masks literal paths; nil masks nothing.
+	routes *routes
 }
 
 // opKey finds the number of a span whose name tells everything, without building the
@@ -29,7 +31,7 @@ type operations struct {
 type opKey struct {
 	service, name string
 	kind          telemetry.Kind
-	a, b          string
+	a, b, peer    string
 }
 
 func newOperations() *operations {
@@ -40,16 +42,29 @@ func (o *operations) of(s *telemetry.Span) int32 {
 	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
 		a: s.Attrs.First(telemetry.AttrHTTPRoute, telemetry.AttrURLPath, telemetry.AttrURLFull, telemetry.AttrDBQuery),
 		b: s.Attrs.First(telemetry.AttrDBCollection, telemetry.AttrRPCMethod, telemetry.AttrMsgDestination)}
+	if s.Kind.Outgoing() {
+		key.peer = s.Attrs.First(telemetry.AttrPeerService, telemetry.AttrServerAddress, telemetry.AttrDBNamespace)
+	}
 	if id, ok := o.fast[key]; ok {
 		return id
 	}
-	sig := s.Signature()
+	sig, name := s.Signature(), s.Operation()
+	if o.routes != nil {
+		if route, ok := o.routes.of(s); ok {
+			name = strings.TrimSpace(s.Attrs.Get(telemetry.AttrHTTPMethod) + " " + route)
+			sig = s.Resource.Service + "|" + s.Kind.String() + "|" + name
+		}
+	}
+	// Calls of two peers are two operations, though they are made the same way.
+	if s.Kind.Outgoing() {
+		sig += "|" + targetName(s)
+	}
 	id, ok := o.ids[sig]
 	if !ok {
 		id = int32(len(o.list)) // bounded by the reader's limits
 		o.ids[sig] = id
 		o.list = append(o.list, operation{
-			service: s.Resource.Service, name: s.Operation(), span: telemetry.NormalName(s.Name), kind: s.Kind,
+			service: s.Resource.Service, name: name, span: telemetry.NormalName(s.Name), kind: s.Kind,
 			peer: s.Peer(), database: s.Attrs.Get(telemetry.AttrDBSystem) != "", sample: s,
 		})
 	}
@@ -57,6 +72,16 @@ func (o *operations) of(s *telemetry.Span) int32 {
 		o.fast[key] = id
 	}
 	return id
+}
+
+// targetName is what an outgoing span names as its target, "" when that is the address of one
+// instance.
+func targetName(s *telemetry.Span) string {
+	p := telemetry.NormalName(s.Peer())
+	if strings.Trim(strings.ReplaceAll(p, anything, ""), "0123456789.:[]") == "" {
+		return ""
+	}
+	return p
 }
 
 // requestClass is the operation that a trace's request is compared by: its root's, and where the

@@ -20,7 +20,7 @@ func classifyPath(p string) pathClass {
 	lower := strings.ToLower(p)
 	base, dir := path.Base(lower), "/"+path.Dir(lower)+"/"
 	ext := path.Ext(base)
-	for _, d := range []string{"/docs/", "/doc/", "/documentation/", "/test/", "/tests/", "/testdata/", "/__tests__/", "/spec/", "/.github/", "/.circleci/", "/.gitlab/", "/examples/"} {
+	for _, d := range []string{"/docs/", "/doc/", "/documentation/", "/test/", "/tests/", "/testdata/", "/__tests__/", "/spec/", "/.github/", "/.circleci/", "/.gitlab/", "/examples/", "/e2e/", "/fixtures/", "/mocks/", "/__mocks__/", "/cypress/"} {
 		if strings.Contains(dir, d) {
 			return pathInert
 		}
@@ -33,11 +33,12 @@ func classifyPath(p string) pathClass {
 	}
 	stem := strings.TrimSuffix(base, ext)
 	if strings.HasSuffix(stem, "_test") || strings.HasPrefix(stem, "test_") || strings.HasSuffix(stem, ".test") || strings.HasSuffix(stem, ".spec") ||
-		strings.HasSuffix(stem, "test") && ext == ".java" {
+		strings.HasSuffix(stem, "_spec") || strings.HasPrefix(stem, "mock_") ||
+		(strings.HasSuffix(stem, "test") || strings.HasSuffix(stem, "tests")) && (ext == ".java" || ext == ".kt" || ext == ".cs") {
 		return pathInert
 	}
 	switch base {
-	case "codeowners", "license", "makefile", ".gitignore", ".editorconfig", ".golangci.yml", ".pre-commit-config.yaml", "package-lock.json", "go.sum", ".gitlab-ci.yml", "jenkinsfile":
+	case "codeowners", "license", "licence", "readme", "changelog", "changes", "authors", "notice", "conftest.py", "makefile", ".gitignore", ".editorconfig", ".golangci.yml", ".pre-commit-config.yaml", "package-lock.json", "go.sum", ".gitlab-ci.yml", "jenkinsfile":
 		return pathInert
 	}
 	if strings.Contains(dir, "/migrations/") || strings.Contains(dir, "/migration/") {

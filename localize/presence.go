@@ -11,8 +11,13 @@ import (
 func (a *analysis) present() float64 {
 	k := &a.k.combine
 	p := k.presentEdge.of(a.worst)
+	if len(a.base.traces) == 0 {
+		// Requests may have failed like that for ever.
+		p = min(p, k.presentFailed)
+	}
 	if a.base.empty() {
-		// Nothing healthy to compare with: a failed request or a known shape of failure has to do.
+		// Nothing healthy to compare with: a failed request or a known shape of failure has to do, and
+		// nothing makes it surer, since all of it may be as it always was.
 		if a.failures > 0 {
 			p = max(p, k.presentFailed)
 		}
@@ -32,7 +37,11 @@ func (a *analysis) present() float64 {
 			p = max(p, k.presentQuiet*k.presentWarning.of(e.z))
 		}
 	}
-	return max(p, a.shiftEvidence())
+	p = max(p, a.shiftEvidence())
+	if a.base.empty() {
+		p = min(p, k.presentFailed)
+	}
+	return p
 }
 
 // shiftEvidence asks whether more series moved than move by themselves. Of many series some

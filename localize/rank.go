@@ -20,6 +20,7 @@ type analysis struct {
 	board     *board
 	events    *eventLog
 
+	doubted          []doubt
 	symptom          Symptom
 	worst, worstSlow float64 // strongest evidence of any root operation
 	onset            int64   // when users began to notice
@@ -52,6 +53,10 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
 		handling: map[edgeKey]float64{},
 	}
+	a.ops.routes = newRoutes()
+	a.ops.routes.learn(ev.Baseline.Spans)
+	a.ops.routes.learn(ev.Incident.Spans)
+	a.ops.routes.settle()
 	a.base, a.cur = newWindow(&ev.Baseline, a.ops), newWindow(&ev.Incident, a.ops)
 	healthy := a.base.latencies()
 	markSlow(a.cur, healthy, &k.window)
@@ -89,6 +94,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findProfiles()
 	a.findFirst()
 
+	a.doubted = a.doubts(inc)
 	present := a.present()
 	res := Result{Why: opt.wrong(), Symptom: a.symptom, Counts: a.counts()}
 	if present < k.combine.wrong {
@@ -103,9 +109,10 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		default:
 			res.Why = append(res.Why, fmt.Sprintf("nothing differs enough from the healthy window to say that something is wrong (%s sure)", percent(present)))
 		}
+		res.Why = append(res.Why, a.doubtTexts()...)
 		res.Suspects = []Suspect{}
 		res.Graph = merge(a, nil)
-		res.Gaps = a.gaps()
+		res.Gaps = a.gaps(&res)
 		return res
 	}
 	suspects := a.board.rank()

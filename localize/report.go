@@ -58,7 +58,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 		}
 	}
 	a.writeChanges(res)
-	res.Gaps = a.gaps()
+	res.Gaps = a.gaps(res)
 	res.Decision = Act
 	decline := func(why string) {
 		res.Decision = Abstain
@@ -70,6 +70,12 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 		decline("something is wrong, but no service stands out")
 	case res.Confidence < a.opt.Threshold:
 		decline(fmt.Sprintf("the confidence in the first suspect, %.2f, is below the threshold of %.2f", res.Confidence, a.opt.Threshold))
+	}
+	res.Why = append(res.Why, a.doubtTexts()...)
+	for _, d := range a.doubted {
+		if d.grave {
+			decline("what is named is not known to have to do with the alert")
+		}
 	}
 	switch v.cause {
 	case CauseExternal:

@@ -83,6 +83,7 @@ func (c *combineConstants) list(t *table) {
 
 // changeConstants weigh when and where a change became live, in nats.
 type changeConstants struct {
+	ranged, ripening                                          float64
 	blame, late, near, lagSlope, lagMinutes, named, unshipped float64
 	placeless, placeOdd, placeShare, called, elsewhere        float64
 	slackShare, slackMost                                     float64
@@ -91,6 +92,8 @@ type changeConstants struct {
 func (c *changeConstants) list(t *table) {
 	t.num(&c.blame, "change.blame", 2.0, "nats a change needs before it is blamed", "the prior that any given commit broke something is small: 7 to 1 for it over an average commit of the window")
 	t.num(&c.late, "change.late", 8, "nats against a change that became live after the onset", "causes precede effects")
+	t.num(&c.ranged, "change.ranged", 0.5, "nats for a change among what was rolled out between the windows", "")
+	t.num(&c.ripening, "change.ripening", 1.5, "nats against a change that ran when healthy, where what is seen takes time to show", "")
 	t.num(&c.near, "change.near", 1.0, "nats for a change that became live at the onset", "")
 	t.num(&c.lagSlope, "change.lag_slope", 0.5, "nats by which a change loses with the logarithm of its age", "")
 	t.num(&c.lagMinutes, "change.lag_minutes", 10, "minutes of age from which a change loses", "")
