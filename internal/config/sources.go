@@ -84,8 +84,8 @@ type DeploySource struct {
 	Context    string `yaml:"context,omitempty"`
 	// Selector is a Kubernetes label selector, of kubernetes and argocd.
 	Selector string `yaml:"selector,omitempty"`
-	// Tags is a glob that a tag has to match, of git-tags; SERVICE in it stands for the service's name.
-	Tags string `yaml:"tags,omitempty"`
+	// Tags are globs of the tags that count, of git-tags; without any, those that end in a version or a date.
+	Tags []string `yaml:"tags,omitempty"`
 }
 
 // SourceWindow says how the windows around an alert are chosen.
@@ -156,9 +156,6 @@ func (s Sources) withDefaults() Sources {
 	s.Deployments = slices.Clone(s.Deployments)
 	for i := range s.Deployments {
 		set(&s.Deployments[i].Timeout, DefaultRequestTimeout)
-		if s.Deployments[i].Kind == "git-tags" && s.Deployments[i].Tags == "" {
-			s.Deployments[i].Tags = "*"
-		}
 	}
 	return s
 }
@@ -224,7 +221,7 @@ func (d DeploySource) validate(ps *problems, at string) {
 	if d.Kind == "argocd" && d.URL == "" {
 		ps.add(Problem{Path: at, Message: "url is required", Fix: `add url: "https://argocd.example.com"`})
 	}
-	if d.Kind != "git-tags" && d.Tags != "" {
+	if d.Kind != "git-tags" && len(d.Tags) > 0 {
 		ps.add(Problem{Path: at + ".tags", Message: "only git-tags reads tags", Fix: "remove it"})
 	}
 	if d.Kind == "git-tags" && d.URL != "" {
@@ -328,7 +325,7 @@ var sourceNotes = map[string]note{
 	"sources.deployments[].kubeconfig": {text: "File that names server and credentials in place of url; default what kubectl would use, or the pod's own account."},
 	"sources.deployments[].context":    {text: "Context of the kubeconfig."},
 	"sources.deployments[].selector":   {text: "Kubernetes label selector of what counts."},
-	"sources.deployments[].tags":       {text: "Glob that a tag has to match; SERVICE in it stands for the service.", def: "*"},
+	"sources.deployments[].tags":       {text: "Globs of the tags that count; those that end in a version or a date when absent."},
 	"sources.window":                   {text: "How the windows around an alert are chosen."},
 	"sources.window.lead":              {text: "How far before the alert's start the incident window begins.", def: DefaultLead.String(), least: second, most: day},
 	"sources.window.length":            {text: "Length of the incident window at most.", def: DefaultLength.String(), least: 10 * second, most: day},

@@ -13,7 +13,10 @@ import (
 )
 
 // Window is a stretch of time, the end not included.
-type Window struct{ From, To time.Time }
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 // Sink takes what sources find. window is "incident" or "baseline". internal/bundle's Writer is one.
 type Sink interface {
@@ -49,6 +52,7 @@ type Report struct {
 	Logs    int           `json:"logs,omitempty"`
 	Points  int           `json:"points,omitempty"`
 	Partial []string      `json:"partial,omitempty"` // what is missing and why, with the next step
+	Error   string        `json:"error,omitempty"`   // why there is nothing
 	Elapsed time.Duration `json:"elapsed_ns"`
 	// TraceIDs are traces that exemplars and log records pointed to, the most telling first.
 	TraceIDs []string `json:"-"`

@@ -1,0 +1,426 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/localize"
+)
+
+// AlertHistory is a source of metrics that knows alerts: their expressions, and when which of them fired.
+type AlertHistory interface {
+	Expression(ctx context.Context, alert string) (string, error)
+	Alerts(ctx context.Context, w Window, own string, services []string) ([]Disturbance, error)
+}
+
+// Plan is what is to be gathered for one alert, and from where. Sources that are nil are not asked.
+type Plan struct {
+	Incident incident.Incident
+	// Expr is the alert's expression; where it is empty it is asked for.
+	Expr                  string
+	Traces, Logs, Metrics Source
+	Changes               []ChangeSource
+	Settings              WindowSettings
+	// Services are preferred where not all can be had.
+	Services []string
+	// Timeout bounds all of it. Default 5 minutes.
+	Timeout time.Duration
+	// AtOnce is how many servers are asked at a time. Default 4.
+	AtOnce int
+	Now    func() time.Time // nil means time.Now
+	// Progress is told what was done, a line each; nil for nobody.
+	Progress func(line string)
+}
+
+// Summary says what was asked where, what came, and what is missing.
+type Summary struct {
+	Schema     string    `json:"schema"`
+	Alert      string    `json:"alert"`
+	Expression string    `json:"expression,omitempty"`
+	Incident   Window    `json:"incident"`
+	Baseline   *Window   `json:"baseline,omitempty"`
+	Choice     string    `json:"choice"` // of the healthy window, in words
+	Reports    []Report  `json:"reports"`
+	Missing    []string  `json:"missing,omitempty"` // what was not to be had, with the next step
+	At         time.Time `json:"at"`
+	// Deploys are the roll-outs before and during the incident, oldest first.
+	Deploys []localize.Deploy `json:"-"`
+}
+
+// SummarySchema names the form of a stored Summary.
+const SummarySchema = "remediator.fetch/v1"
+
+// ErrNothing is wrapped by the error about servers that had nothing of the incident, which the Summary explains.
+var ErrNothing = errors.New("no telemetry of the incident was to be had")
+
+const (
+	// recent is how far back roll-outs are handed on: what was rolled out before has been through a day of load.
+	recent = 48 * time.Hour
+	// mostProbes bounds how many windows are asked about.
+	mostProbes = 8
+)
+
+// Gather fetches the telemetry of an alert and of a healthy window before it into a Sink, whose methods are not called
+// at the same time. The Summary is good with an error too: it says why there is nothing.
+func Gather(ctx context.Context, p Plan, to Sink) (Summary, error) {
+	g := &gatherer{p: p, to: &orderlySink{to: to}}
+	if g.p.Now == nil {
+		g.p.Now = time.Now
+	}
+	g.p.AtOnce = positive(p.AtOnce, 4)
+	g.p.Timeout = positive(p.Timeout, 5*time.Minute)
+	if p.Traces == nil && p.Logs == nil && p.Metrics == nil {
+		return g.sum, errors.New("no server of traces, logs or metrics is named; add `sources` to the configuration, docs/sources.md shows how")
+	}
+	if p.Incident.StartsAt.IsZero() {
+		return g.sum, errors.New("the alert does not say when it began")
+	}
+	if p.Incident.StartsAt.After(g.p.Now().Add(time.Hour)) {
+		return g.sum, fmt.Errorf("the alert began at %s, which is in the future; check the clocks", stamp(p.Incident.StartsAt))
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.p.Timeout)
+	defer cancel()
+	g.to.cancel = cancel
+	g.sum = Summary{Schema: SummarySchema, Alert: p.Incident.Name, Expression: p.Expr, At: g.p.Now().UTC()}
+	g.surroundings(ctx)
+	g.choose(ctx)
+	ids := g.fetch(ctx, []Source{p.Metrics, p.Logs}, nil, 2)
+	g.fetch(ctx, []Source{p.Traces}, ids, 1)
+	g.missing()
+	if err := g.to.failure(); err != nil {
+		return g.sum, err
+	}
+	for _, r := range g.sum.Reports {
+		if r.Window == "incident" && r.Spans+r.Logs+r.Points > 0 {
+			return g.sum, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return g.sum, fmt.Errorf("%w within %v: %w", ErrNothing, g.p.Timeout, err)
+	}
+	return g.sum, fmt.Errorf("%w:\n  %s", ErrNothing, strings.Join(g.sum.Missing, "\n  "))
+}
+
+type gatherer struct {
+	p     Plan
+	to    *orderlySink
+	mu    sync.Mutex // guards sum and facts, and keeps lines of progress apart
+	sum   Summary
+	facts Facts
+}
+
+func (g *gatherer) say(format string, args ...any) {
+	if g.p.Progress != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.p.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+func (g *gatherer) miss(format string, args ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if text := fmt.Sprintf(format, args...); !slices.Contains(g.sum.Missing, text) {
+		g.sum.Missing = append(g.sum.Missing, text)
+	}
+}
+
+// together runs functions, so many at a time, and waits for all.
+func (g *gatherer) together(each []func()) {
+	slots := make(chan struct{}, g.p.AtOnce)
+	var wg sync.WaitGroup
+	for _, f := range each {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f()
+		})
+	}
+	wg.Wait()
+}
+
+// surroundings finds out what else happened: which alerts fired, what was rolled out, what the alert's expression is.
+func (g *gatherer) surroundings(ctx context.Context) {
+	in := g.p.Incident
+	g.facts = Facts{StartsAt: in.StartsAt, EndsAt: in.EndsAt, Now: g.p.Now(), Settings: g.p.Settings}
+	window := Window{From: in.StartsAt.Add(-g.p.Settings.Lookback), To: g.facts.incident().To}
+	var each []func()
+	history, ok := g.p.Metrics.(AlertHistory)
+	if ok {
+		each = append(each, func() {
+			if g.sum.Expression == "" {
+				expr, err := history.Expression(ctx, in.Name)
+				if err != nil {
+					g.miss("the alert's expression: %v", err)
+				}
+				g.sum.Expression = expr
+			}
+		}, func() {
+			// Up to the incident alone: what fires within it is part of it.
+			found, err := history.Alerts(ctx, Window{window.From, g.facts.incident().From}, in.Name, g.p.Services)
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if err != nil {
+				g.facts.Unknown = append(g.facts.Unknown, "alerts")
+				g.sum.Missing = append(g.sum.Missing, fmt.Sprintf("which alerts fired before: %v", err))
+				return
+			}
+			g.facts.Disturbances = append(g.facts.Disturbances, found...)
+		})
+	} else {
+		g.facts.Unknown = append(g.facts.Unknown, "alerts")
+	}
+	told := len(g.p.Changes) > 0
+	for _, c := range g.p.Changes {
+		each = append(each, func() {
+			begin := g.p.Now()
+			found, err := c.Deploys(ctx, window)
+			var part *Incomplete
+			switch {
+			case errors.As(err, &part):
+				g.miss("%v", err)
+			case err != nil:
+				g.miss("roll-outs: %v", err)
+				return
+			}
+			g.say("%s: %d roll-outs in %v", c.Name(), len(found), g.p.Now().Sub(begin).Round(time.Millisecond))
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.sum.Deploys = append(g.sum.Deploys, found...)
+		})
+	}
+	g.together(each)
+	if !told {
+		g.facts.Unknown = append(g.facts.Unknown, "roll-outs")
+	}
+	slices.Sort(g.facts.Unknown)
+	slices.SortStableFunc(g.sum.Deploys, func(a, b localize.Deploy) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Service, b.Service), strings.Compare(a.SHA, b.SHA), strings.Compare(a.Version, b.Version))
+	})
+	g.sum.Deploys = slices.Compact(g.sum.Deploys)
+	for _, d := range g.sum.Deploys {
+		g.facts.Disturbances = append(g.facts.Disturbances, Disturbance{From: d.Time.Add(-prelude), To: d.Time.Add(rollout), What: "roll-out of " + cmp.Or(clip(d.Service, 100), "a service"),
+			Minor: d.Service != "" && len(g.p.Services) > 0 && !slices.Contains(g.p.Services, d.Service)})
+	}
+	slices.SortStableFunc(g.facts.Disturbances, func(a, b Disturbance) int {
+		return cmp.Or(a.From.Compare(b.From), strings.Compare(a.What, b.What))
+	})
+	old := g.facts.incident().From.Add(-recent)
+	g.sum.Deploys = slices.DeleteFunc(g.sum.Deploys, func(d localize.Deploy) bool { return d.Time.Before(old) })
+}
+
+// choose settles the windows, and asks the servers whether they have the healthy one.
+func (g *gatherer) choose(ctx context.Context) {
+	var choice Choice
+	for probe := 0; ; probe++ {
+		choice = ChooseWindows(g.facts)
+		if choice.NoBaseline() || probe == mostProbes {
+			break
+		}
+		lacking := g.probe(ctx, choice.Baseline)
+		if len(lacking) == 0 {
+			break
+		}
+		for _, server := range lacking {
+			g.facts.Lacking = append(g.facts.Lacking, Lack{choice.Baseline, server})
+		}
+	}
+	if choice.NoBaseline() && len(g.facts.Lacking) > 0 {
+		// One server that keeps less than others shall not cost the comparison by the others.
+		lenient := g.facts
+		lenient.Lacking = nil
+		if again := ChooseWindows(lenient); !again.NoBaseline() {
+			servers := map[string]int{}
+			for _, l := range g.facts.Lacking {
+				servers[l.Server]++
+			}
+			if len(servers) < len(g.probed()) {
+				choice = again
+			}
+		}
+	}
+	g.sum.Incident, g.sum.Choice = choice.Incident, choice.Reason
+	if !choice.NoBaseline() {
+		g.sum.Baseline = &choice.Baseline
+	}
+	g.say("incident %s to %s; %s", stamp(choice.Incident.From), stamp(choice.Incident.To), choice.Reason)
+}
+
+func (g *gatherer) probed() []Source {
+	var out []Source
+	for _, s := range []Source{g.p.Metrics, g.p.Logs, g.p.Traces} {
+		if _, ok := s.(Prober); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// probe names the servers that have nothing of a window. One that does not answer is not held against the window: the
+// fetch will say so.
+func (g *gatherer) probe(ctx context.Context, w Window) []string {
+	var mu sync.Mutex
+	var lacking []string
+	var each []func()
+	for _, s := range g.probed() {
+		each = append(each, func() {
+			q := g.query("baseline", w, nil)
+			if has, err := s.(Prober).Probe(ctx, q); err == nil && !has {
+				mu.Lock()
+				defer mu.Unlock()
+				lacking = append(lacking, s.Name())
+			}
+		})
+	}
+	g.together(each)
+	slices.Sort(lacking)
+	return lacking
+}
+
+func (g *gatherer) query(name string, w Window, ids []string) Query {
+	return Query{Name: name, Window: w, Services: g.p.Services, Alert: g.p.Incident.Name, Expr: g.sum.Expression, Labels: g.p.Incident.Labels, TraceIDs: ids}
+}
+
+// fetch asks sources for both windows and returns the traces that the incident's answers point to. stages is how many
+// stages are left with this one: each may use its part of the time.
+func (g *gatherer) fetch(ctx context.Context, from []Source, ids map[string][]string, stages int) map[string][]string {
+	if deadline, ok := ctx.Deadline(); ok && stages > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(stages))
+		defer cancel()
+	}
+	type job struct {
+		source Source
+		query  Query
+	}
+	var jobs []job
+	for _, s := range from {
+		if s == nil {
+			continue
+		}
+		jobs = append(jobs, job{s, g.query("incident", g.sum.Incident, ids["incident"])})
+		if g.sum.Baseline != nil {
+			jobs = append(jobs, job{s, g.query("baseline", *g.sum.Baseline, ids["baseline"])})
+		}
+	}
+	reports := make([]Report, len(jobs))
+	var each []func()
+	for i, j := range jobs {
+		each = append(each, func() {
+			begin := g.p.Now()
+			r, err := j.source.Fetch(ctx, j.query, g.to)
+			r.Source, r.Window = cmp.Or(r.Source, j.source.Name()), j.query.Name
+			r.Elapsed = g.p.Now().Sub(begin)
+			if err != nil {
+				r.Error = err.Error()
+			}
+			reports[i] = r
+			g.say("%s", r.line())
+		})
+	}
+	g.together(each)
+	g.sum.Reports = append(g.sum.Reports, reports...)
+	out := map[string][]string{}
+	for _, r := range reports {
+		for _, id := range r.TraceIDs {
+			if !slices.Contains(out[r.Window], id) {
+				out[r.Window] = append(out[r.Window], id)
+			}
+		}
+	}
+	return out
+}
+
+// line is a report for people.
+func (r Report) line() string {
+	var got []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{r.Spans, "spans"}, {r.Logs, "log records"}, {r.Points, "points"}} {
+		if part.n > 0 {
+			got = append(got, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	text := cmp.Or(strings.Join(got, ", "), "nothing")
+	if r.Error != "" {
+		return fmt.Sprintf("%s: %s: failed: %s", r.Source, r.Window, r.Error)
+	}
+	text = fmt.Sprintf("%s: %s: %s in %v", r.Source, r.Window, text, r.Elapsed.Round(time.Millisecond))
+	for _, p := range r.Partial {
+		text += "\n  partial: " + p
+	}
+	return text
+}
+
+// missing gathers from the reports what was not to be had.
+func (g *gatherer) missing() {
+	kinds := []struct {
+		source Source
+		what   string
+	}{{g.p.Traces, "traces"}, {g.p.Logs, "logs"}, {g.p.Metrics, "metrics"}}
+	for _, k := range kinds {
+		if k.source == nil {
+			g.miss("no server of %s is named under sources", k.what)
+		}
+	}
+	if g.sum.Baseline == nil {
+		g.miss("%s", g.sum.Choice)
+	}
+	for _, r := range g.sum.Reports {
+		if r.Error != "" {
+			g.miss("%s: %s", r.Window, r.Error)
+		}
+		for _, p := range r.Partial {
+			g.miss("%s: %s", r.Window, p)
+		}
+	}
+}
+
+// orderlySink hands on one export at a time and stops everything when the Sink cannot take more.
+type orderlySink struct {
+	to     Sink
+	mu     sync.Mutex
+	err    error
+	cancel context.CancelFunc
+}
+
+func (s *orderlySink) Traces(window string, td ptrace.Traces) error {
+	return s.hand(func() error { return s.to.Traces(window, td) })
+}
+
+func (s *orderlySink) Logs(window string, ld plog.Logs) error {
+	return s.hand(func() error { return s.to.Logs(window, ld) })
+}
+
+func (s *orderlySink) Metrics(window string, md pmetric.Metrics) error {
+	return s.hand(func() error { return s.to.Metrics(window, md) })
+}
+
+func (s *orderlySink) hand(f func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		if s.err = f(); s.err != nil {
+			s.cancel()
+		}
+	}
+	return s.err
+}
+
+func (s *orderlySink) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}

@@ -1,0 +1,65 @@
+package sources
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/remediator/remediator/internal/config"
+)
+
+// Open makes a plan's sources of a configuration; nothing is asked yet. tags makes the source that reads a repository's
+// tags; nil where there is no repository.
+func Open(conf config.Sources, s Surroundings, tags func(config.DeploySource) (ChangeSource, error)) (Plan, error) {
+	p := Plan{
+		Timeout:  time.Duration(conf.Timeout),
+		Settings: WindowSettings{Lead: time.Duration(conf.Window.Lead), Length: time.Duration(conf.Window.Length), Lookback: time.Duration(conf.Window.Lookback)},
+		Now:      s.Client.Now,
+	}
+	if conf.Metrics.Kind != "" {
+		c, err := s.Connect(conf.Metrics.Kind, conf.Metrics.Connection)
+		if err != nil {
+			return p, err
+		}
+		p.Metrics = NewPrometheus(c, PrometheusOptions{ServiceLabels: conf.ServiceLabels, Queries: conf.Metrics.Queries, Match: conf.Metrics.Match, Series: conf.Metrics.Limit})
+	}
+	if conf.Logs.Kind != "" {
+		c, err := s.Connect(conf.Logs.Kind, conf.Logs.Connection)
+		if err != nil {
+			return p, err
+		}
+		p.Logs = NewLoki(c, LokiOptions{ServiceLabels: conf.ServiceLabels, Selector: conf.Logs.Selector, Limit: conf.Logs.Limit})
+	}
+	if conf.Traces.Kind != "" {
+		c, err := s.Connect(conf.Traces.Kind, conf.Traces.Connection)
+		if err != nil {
+			return p, err
+		}
+		limits := TraceLimits{Traces: conf.Traces.Limit}
+		switch conf.Traces.Kind {
+		case "jaeger":
+			p.Traces = NewJaeger(c, limits)
+		default:
+			return p, fmt.Errorf("no source of traces is called %q", clip(conf.Traces.Kind, 40))
+		}
+	}
+	for _, d := range conf.Deployments {
+		source, err := s.changes(d, tags)
+		if err != nil {
+			return p, err
+		}
+		p.Changes = append(p.Changes, source)
+	}
+	return p, nil
+}
+
+// changes makes one source of roll-outs.
+func (s Surroundings) changes(d config.DeploySource, tags func(config.DeploySource) (ChangeSource, error)) (ChangeSource, error) {
+	switch d.Kind {
+	case "git-tags":
+		if tags == nil {
+			return nil, fmt.Errorf("sources.deployments names git-tags, and no repository is known; give one with --repo")
+		}
+		return tags(d)
+	}
+	return nil, fmt.Errorf("no source of roll-outs is called %q", clip(d.Kind, 40))
+}
