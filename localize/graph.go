@@ -43,6 +43,7 @@ func merge(a *analysis, blame map[string]float64) Graph {
 				span = a.cur.seconds()
 			}
 			node.Requests.set(i, m.n/span)
+			node.Seen.set(i, m.n)
 			node.Entry.set(i, m.entries/span)
 			node.Errors.set(i, m.errors/max(m.n, 1))
 			node.P50.set(i, quantile(m.durations, 0.5))
@@ -63,6 +64,7 @@ func merge(a *analysis, blame map[string]float64) Graph {
 				continue
 			}
 			e.Calls.set(i, c.n/w.seconds())
+			e.Seen.set(i, c.n)
 			e.Errors.set(i, c.ratio(c.errors))
 			e.Retries.set(i, c.ratio(c.retries))
 			e.P50.set(i, quantile(c.durations, 0.5))

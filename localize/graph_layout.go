@@ -384,9 +384,21 @@ func (l *layout) place() {
 		x += widest
 		l.width = x
 		if k+1 < len(l.columns) {
-			x += minBend + min(float64(lines)*1.5, 40)
+			bend := minBend
+			if widest == 0 || l.widthOf(k+1) == 0 {
+				bend = minBend * 0.6 // a column without labels is one more bend of the same lines
+			}
+			x += bend + min(float64(lines)*1.2, 32)
 		}
 	}
+}
+
+func (l *layout) widthOf(column int) float64 {
+	w := 0.0
+	for _, i := range l.columns[column] {
+		w = max(w, l.items[i].w)
+	}
+	return w
 }
 
 // settle moves the items of one column towards their neighbours. Lines that pass through resist most, so that

@@ -25,7 +25,7 @@ func (n *Node) trouble() float64 {
 	if worseErrors(n.Errors) {
 		t += 20 * n.Errors.Incident
 	}
-	if worseTime(n.P95) {
+	if addedTime(n.P95, n.Seen) > 0 {
 		t += 10
 	}
 	return t
@@ -40,7 +40,7 @@ func (e *Edge) trouble() float64 {
 	if worseErrors(e.Errors) {
 		t += 50 + 20*e.Errors.Incident
 	}
-	if worseTime(e.P95) || worseTime(e.Queued) {
+	if addedTime(e.P95, e.Seen) > 0 || addedTime(e.Queued, e.Seen) > 0 {
 		t += 10
 	}
 	return t
@@ -85,9 +85,12 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 			kept[i] = true
 		}
 	}
-	all := make([]int, len(g.Nodes))
-	for i := range all {
-		all[i] = i
+	// What neither calls nor is called and has nothing to say needs no box.
+	var all []int
+	for i := range g.Nodes {
+		if len(near[i]) > 0 || weight[i] >= 1 || len(edges) == 0 {
+			all = append(all, i)
+		}
 	}
 	if len(all) > maxNodes {
 		take(slices.DeleteFunc(slices.Clone(all), func(i int) bool { return weight[i] < 1 }), maxNodes*3/5)
@@ -128,21 +131,28 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 	for _, i := range inside {
 		out.edges = append(out.edges, g.Edges[i])
 	}
-	out.rest = g.omitted(kept, len(edges)-len(inside)-beyond, beyond)
+	var lone []string
+	for i := range g.Nodes {
+		if len(near[i]) == 0 && !kept[i] {
+			lone = append(lone, g.Nodes[i].Name)
+		}
+	}
+	out.rest = g.omitted(kept, lone, len(edges)-len(inside)-beyond, beyond)
 	return out
 }
 
 // omitted says in words what a picture leaves out.
-func (g *Graph) omitted(kept map[int]bool, touching, beyond int) []string {
+func (g *Graph) omitted(kept map[int]bool, lone []string, touching, beyond int) []string {
 	var out []string
 	kinds, left, troubled := map[string]int{}, 0, 0
 	for i := range g.Nodes {
-		if !kept[i] {
-			kinds[g.Nodes[i].Kind]++
-			left++
-			if g.Nodes[i].trouble() >= 1 {
-				troubled++
-			}
+		if kept[i] || slices.Contains(lone, g.Nodes[i].Name) {
+			continue
+		}
+		kinds[g.Nodes[i].Kind]++
+		left++
+		if g.Nodes[i].trouble() >= 1 {
+			troubled++
 		}
 	}
 	if left > 0 {
@@ -155,16 +165,27 @@ func (g *Graph) omitted(kept map[int]bool, touching, beyond int) []string {
 				parts = append(parts, plural(n, k))
 			}
 		}
-		s := fmt.Sprintf("%d of %d nodes are not drawn: %s, with %s", left, len(g.Nodes), strings.Join(parts, ", "), plural(touching, "connection"))
+		s := fmt.Sprintf("%d of %d nodes are not drawn: %s, with %s.", left, len(g.Nodes), strings.Join(parts, ", "), plural(touching, "connection"))
 		if troubled == 0 {
-			s += ". None of them is suspected, fails or is slow more than when healthy"
+			s += " None of them is suspected, or fails or is slow more than when healthy."
 		} else {
-			s += fmt.Sprintf(". %d of them fail or are slow more than when healthy, less than those drawn", troubled)
+			s += fmt.Sprintf(" %d of them fail or are slow more than when healthy, less than those drawn.", troubled)
 		}
-		out = append(out, s+".")
+		out = append(out, s)
 	}
 	if beyond > 0 {
-		out = append(out, fmt.Sprintf("%s between nodes that are drawn are left out, those with least to say.", plural(beyond, "connection")))
+		out = append(out, fmt.Sprintf("%s between nodes that are drawn, those with least to say, are left out.", plural(beyond, "connection")))
+	}
+	if n := len(lone); n > 0 {
+		names := make([]string, 0, n)
+		for _, name := range lone[:min(n, 12)] {
+			names = append(names, shown(name, 60))
+		}
+		s := fmt.Sprintf("No call to or from %s: %s", plural(n, "service"), strings.Join(names, ", "))
+		if n > len(names) {
+			s += fmt.Sprintf(" and %d more", n-len(names))
+		}
+		out = append(out, s+".")
 	}
 	return out
 }

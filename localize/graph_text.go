@@ -101,7 +101,9 @@ func amount(x float64) string {
 	switch {
 	case x == 0:
 		return "0"
-	case x < 0.01:
+	case x < 0.001:
+		return "under 0.001"
+	case x < 0.1:
 		return fmt.Sprintf("%.1g", x)
 	case x < 10:
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0")
@@ -144,10 +146,19 @@ func took(s float64) string {
 // worseErrors says that a failing share rose by an amount that matters.
 func worseErrors(s Shift) bool { return s.Incident >= 0.01 && s.Incident > 1.5*s.Baseline }
 
-// worseTime says that a time rose by an amount that matters. Where the window holds nothing healthy to compare
-// with nothing is said.
-func worseTime(s Shift) bool {
-	return s.Baseline > 0 && s.Incident > 1.5*s.Baseline && s.Incident-s.Baseline > 0.005
+// fewSeen is how many calls make a tail worth comparing in a picture.
+const fewSeen = 5
+
+// addedTime is by how many seconds a time rose, where that matters and enough was seen to say so. Where there
+// is nothing healthy to compare with nothing is said.
+func addedTime(s, seen Shift) float64 {
+	if s.Baseline <= 0 || s.Incident <= 1.5*s.Baseline || seen.Incident < fewSeen || seen.Baseline < fewSeen {
+		return 0
+	}
+	if d := s.Incident - s.Baseline; d > 0.005 {
+		return d
+	}
+	return 0
 }
 
 // differs says that the healthy value is worth showing beside the incident's.

@@ -167,8 +167,9 @@ type Node struct {
 	Name     string  `json:"name" jsonschema_description:"service.name; for what sends no telemetry of its own the name by which its callers call it"`
 	Kind     string  `json:"kind" jsonschema:"enum=service,enum=database,enum=cache,enum=queue,enum=external"`
 	System   string  `json:"system,omitempty" jsonschema_description:"product behind a database, cache or queue, as db.system.name and messaging.system say it"`
-	Entry    Shift   `json:"entry_per_second,omitzero" jsonschema_description:"requests that came from outside the telemetry"`
 	Requests Shift   `json:"requests_per_second" jsonschema_description:"requests it received; for a queue messages sent into it"`
+	Seen     Shift   `json:"seen" jsonschema_description:"how many of them the telemetry holds"`
+	Entry    Shift   `json:"entry_per_second,omitzero" jsonschema_description:"those that came from outside the telemetry"`
 	Errors   Shift   `json:"errors" jsonschema_description:"failing share of them, 0 to 1"`
 	P50      Shift   `json:"p50_seconds"`
 	P95      Shift   `json:"p95_seconds" jsonschema_description:"how long they took; for a queue how long messages waited in it, where that can be known"`
@@ -182,6 +183,7 @@ type Edge struct {
 	From    string   `json:"from"`
 	To      string   `json:"to"`
 	Calls   Shift    `json:"calls_per_second"`
+	Seen    Shift    `json:"seen" jsonschema_description:"how many of them the telemetry holds"`
 	Errors  Shift    `json:"errors" jsonschema_description:"failing share of the calls as their caller saw them, 0 to 1"`
 	P50     Shift    `json:"p50_seconds"`
 	P95     Shift    `json:"p95_seconds"`

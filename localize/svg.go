@@ -60,6 +60,7 @@ type drawing struct {
 	of       []int // edge of the layout for each edge of the sketch, -1 for loops
 	ports    [][2]float64
 	notes    []string
+	least    float64 // seconds by which a time must have risen to be called worse beside the others
 	width    float64
 	height   float64
 	b        strings.Builder
@@ -80,6 +81,7 @@ type nodeText struct {
 
 func newDrawing(g *Graph) *drawing {
 	d := &drawing{g: g, sketch: g.choose(maxDrawnNodes, maxDrawnEdges), compared: g.compared(), index: map[string]int{}, loops: map[int]int{}}
+	d.least = leastAdded * g.mostAdded()
 	var boxes []box
 	var first []bool
 	for i := range d.sketch.nodes {
@@ -119,12 +121,30 @@ func newDrawing(g *Graph) *drawing {
 	return d
 }
 
+// leastAdded is the part of the largest rise of any edge that another must reach to be shown as worse: what waits for
+// a slow callee is slow by as much, and tenths of it elsewhere only lead the eye astray.
+const leastAdded = 0.05
+
+func (g *Graph) mostAdded() float64 {
+	most := 0.0
+	for i := range g.Edges {
+		e := &g.Edges[i]
+		most = max(most, addedTime(e.P95, e.Seen), addedTime(e.Queued, e.Seen))
+	}
+	return most
+}
+
+func (d *drawing) slower(s, seen Shift) bool {
+	added := addedTime(s, seen)
+	return added > 0 && added >= d.least
+}
+
 // above is the room a box needs above itself.
 func (d *drawing) above(i int) float64 {
 	if _, ok := d.loops[i]; ok {
 		return loopRise
 	}
-	if d.sketch.nodes[i].Suspect > 0 {
+	if d.badged(&d.sketch.nodes[i]) {
 		return badgeRise
 	}
 	return 0
@@ -136,8 +156,24 @@ func (d *drawing) boxHeight(i int) float64 {
 	if t.caption != "" {
 		n++
 	}
-	return float64(n)*lineStep + 15
+	return float64(n)*lineStep + 15 + d.head(i)
 }
+
+// head is how much lower than usual the text of a box begins: below a drum's lid, below a badge.
+func (d *drawing) head(i int) float64 {
+	n := &d.sketch.nodes[i]
+	h := 0.0
+	if n.Kind == nodeDatabase {
+		h = 9
+	}
+	if d.badged(n) {
+		h = max(h, 6)
+	}
+	return h
+}
+
+// badged says that a suspect is worth a badge: the first three, and whoever else has some blame.
+func (d *drawing) badged(n *Node) bool { return n.Suspect > 0 && (n.Suspect <= 3 || n.Blame >= 0.05) }
 
 // nodeText says what matters of a node, and the healthy value only where it differs.
 func (d *drawing) nodeText(n *Node) nodeText {
@@ -161,18 +197,21 @@ func (d *drawing) nodeText(n *Node) nodeText {
 	} else if n.Kind != nodeService {
 		what = "calls/s"
 	}
-	if n.Requests.Incident+n.Requests.Baseline > 0 {
-		t.facts = append(t.facts, phrase{amount(n.Requests.Incident) + " " + what + d.before(n.Requests, amount), n.Requests.Incident < 0.2*n.Requests.Baseline})
+	switch {
+	case n.Requests.Incident > 0:
+		t.facts = append(t.facts, phrase{amount(n.Requests.Incident) + " " + what + d.before(n.Requests, amount), false})
+	case n.Requests.Baseline > 0:
+		t.facts = append(t.facts, phrase{"no " + strings.TrimSuffix(what, "/s") + " (" + amount(n.Requests.Baseline) + "/s)", false})
 	}
-	if n.Errors.Incident >= 0.001 || worseErrors(Shift{n.Errors.Incident, n.Errors.Baseline}) {
+	if n.Errors.Incident >= 0.001 {
 		t.facts = append(t.facts, phrase{share(n.Errors.Incident) + " fail" + d.before(n.Errors, share), worseErrors(n.Errors)})
 	}
-	if n.P95.Incident+n.P95.Baseline > 0 {
+	if n.P95.Incident > 0 {
 		p95 := "p95 "
 		if n.Kind == nodeQueue {
 			p95 = "waiting: p95 "
 		}
-		t.facts = append(t.facts, phrase{p95 + took(n.P95.Incident) + d.before(n.P95, took), worseTime(n.P95)})
+		t.facts = append(t.facts, phrase{p95 + took(n.P95.Incident) + d.before(n.P95, took), d.slower(n.P95, n.Seen)})
 	}
 	if len(t.facts) == 0 {
 		t.facts = append(t.facts, phrase{"no spans of its own", false})
@@ -190,11 +229,15 @@ func (d *drawing) before(s Shift, write func(float64) string) string {
 // edgeText says what matters of an edge; nothing where it is as always and there are many.
 func (d *drawing) edgeText(e *Edge) []phrase {
 	var out []phrase
-	bad := e.trouble() > 0
-	if !bad && (len(d.sketch.edges) > fewEdges) && !worseRate(e.Retries, 0.05) {
+	few := len(d.sketch.edges) <= fewEdges
+	slow, waits := d.slower(e.P95, e.Seen), d.slower(e.Queued, e.Seen)
+	if !few && !slow && !waits && !worseErrors(e.Errors) && !worseRate(e.Retries, 0.05) && len(e.Hidden) == 0 && e.Suspect != 1 {
 		return nil
 	}
 	rate := amount(e.Calls.Incident) + "/s" + d.before(e.Calls, amount)
+	if e.Calls.Incident == 0 {
+		rate = "no calls (" + amount(e.Calls.Baseline) + "/s)"
+	}
 	if e.From == e.To {
 		rate = "calls itself " + rate
 	}
@@ -206,10 +249,10 @@ func (d *drawing) edgeText(e *Edge) []phrase {
 		out = append(out, phrase{share(e.Retries.Incident) + " are retries" + d.before(e.Retries, share), worseRate(e.Retries, 0.05)})
 	}
 	switch {
-	case e.Queued.Incident > 0 && (worseTime(e.Queued) || !worseTime(e.P95)):
-		out = append(out, phrase{"in queue p95 " + took(e.Queued.Incident) + d.before(e.Queued, took), worseTime(e.Queued)})
-	case e.P95.Incident > 0 && (worseTime(e.P95) || len(d.sketch.edges) <= fewEdges):
-		out = append(out, phrase{"p95 " + took(e.P95.Incident) + d.before(e.P95, took), worseTime(e.P95)})
+	case e.Queued.Incident > 0 && (waits || !slow):
+		out = append(out, phrase{"in queue p95 " + took(e.Queued.Incident) + d.before(e.Queued, took), waits})
+	case e.P95.Incident > 0 && (slow || few):
+		out = append(out, phrase{"p95 " + took(e.P95.Incident) + d.before(e.P95, took), slow})
 	}
 	if e.FanOut.Incident >= 3 && e.FanOut.Incident > 1.5*e.FanOut.Baseline {
 		out = append(out, phrase{amount(e.FanOut.Incident) + " calls a request" + d.before(e.FanOut, amount), true})
@@ -343,6 +386,9 @@ func (d *drawing) edge(i int) {
 	}
 	if e.Async {
 		class += " rg-async"
+	}
+	if e.Calls.Incident == 0 {
+		class += " rg-gone"
 	}
 	if d.of[i] < 0 {
 		n := d.index[e.From]

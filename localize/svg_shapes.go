@@ -19,7 +19,7 @@ func (d *drawing) node(i int) {
 	if n.Blame > 0.005 {
 		fmt.Fprintf(&d.b, `<rect class="rg-blame" x="%s" y="%s" width="%s" height="%s" rx="5" fill-opacity="%.2f"/>`, num(x+4), num(y+4), num(w-8), num(h-8), 0.26*clamp01(n.Blame))
 	}
-	line := y + 18
+	line := y + 18 + d.head(i)
 	if t.caption != "" {
 		fmt.Fprintf(&d.b, `<text class="rg-kind" x="%s" y="%s">%s</text>`, num(x+boxPad), num(line), escapeXML(t.caption))
 		line += lineStep
@@ -36,7 +36,7 @@ func (d *drawing) node(i int) {
 		fmt.Fprintf(&d.b, `<text%s x="%s" y="%s">%s</text>`, class, num(x+boxPad), num(line), escapeXML(fitted(p.text, (boxWidth-1.6*boxPad)/labelSize)))
 		line += lineStep
 	}
-	if n.Suspect > 0 {
+	if d.badged(n) {
 		d.badge(x, y, n)
 	}
 	d.b.WriteString("</g>\n")
@@ -49,8 +49,12 @@ func (d *drawing) badge(x, y float64, n *Node) {
 		text += ", " + share(n.Blame)
 	}
 	w := textWidth(text)*11*1.06 + 16
-	fmt.Fprintf(&d.b, `<rect class="rg-badge" x="%s" y="%s" width="%s" height="17" rx="8.5"/><text class="rg-badge-text" x="%s" y="%s">%s</text>`,
-		num(x+8), num(y-badgeRise), num(w), num(x+16), num(y-badgeRise+12.5), escapeXML(text))
+	class := "rg-badge"
+	if n.Suspect > 1 {
+		class = "rg-badge-less"
+	}
+	fmt.Fprintf(&d.b, `<rect class="%s" x="%s" y="%s" width="%s" height="17" rx="8.5"/><text class="%s-text" x="%s" y="%s">%s</text>`,
+		class, num(x+8), num(y-badgeRise), num(w), class, num(x+16), num(y-badgeRise+12.5), escapeXML(text))
 }
 
 func kindClass(kind string) string {
@@ -139,9 +143,10 @@ func (d *drawing) legendRows() [][]legendItem {
 	for i := range d.sketch.edges {
 		has["async"] = has["async"] || d.sketch.edges[i].Async
 		has["bad"] = has["bad"] || d.isBad(i)
+		has["gone"] = has["gone"] || d.sketch.edges[i].Calls.Incident == 0
 	}
 	for _, x := range []legendItem{{nodeService, "service"}, {nodeDatabase, "database"}, {nodeCache, "cache"}, {nodeQueue, "queue"}, {"outside", "outside peer"},
-		{"suspect", "first suspect"}, {"bad", "worse than when healthy"}, {"async", "nobody waits"}} {
+		{"suspect", "first suspect"}, {"bad", "worse than when healthy"}, {"async", "nobody waits"}, {"gone", "called when healthy only"}} {
 		if has[x.sign] {
 			items = append(items, x)
 		}
@@ -183,8 +188,8 @@ func (d *drawing) legend() {
 // sign draws one sign of the legend.
 func (d *drawing) sign(sign string, x, y float64) {
 	switch sign {
-	case "bad", "async":
-		class, marker := "rg-edge rg-async", ""
+	case "bad", "async", "gone":
+		class, marker := "rg-edge rg-"+sign, ""
 		if sign == "bad" {
 			class, marker = "rg-edge rg-bad", "-bad"
 		}

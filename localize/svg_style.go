@@ -15,9 +15,12 @@ const svgStyle = `.rg text{font-family:"Helvetica Neue",Helvetica,Arial,"Liberat
 .rg .rg-suspect .rg-box,.rg .rg-suspect .rg-line{stroke:#a01d17;stroke-width:3}
 .rg .rg-badge{fill:#a01d17}
 .rg .rg-badge-text{fill:#fff;font-size:11px;font-weight:700}
+.rg .rg-badge-less{fill:#fff;stroke:#a01d17;stroke-width:1.2}
+.rg .rg-badge-less-text{fill:#a01d17;font-size:11px}
 .rg .rg-edge{fill:none;stroke:#7c8894;stroke-width:1.3}
 .rg .rg-edge.rg-bad{stroke:#b3261e;stroke-width:2.6}
 .rg .rg-edge.rg-async{stroke-dasharray:6 4}
+.rg .rg-edge.rg-gone{opacity:.6;stroke-dasharray:1.5 4}
 .rg .rg-head{fill:#7c8894}
 .rg .rg-head-bad{fill:#b3261e}
 .rg .rg-label{fill:#fff;stroke:#c3cad1;stroke-width:.8}
@@ -34,6 +37,8 @@ const svgStyle = `.rg text{font-family:"Helvetica Neue",Helvetica,Arial,"Liberat
 .rg .rg-suspect .rg-box,.rg .rg-suspect .rg-line{stroke:#ff8a80}
 .rg .rg-badge{fill:#ff8a80}
 .rg .rg-badge-text{fill:#14181d}
+.rg .rg-badge-less{fill:#14181d;stroke:#ff8a80}
+.rg .rg-badge-less-text{fill:#ff8a80}
 .rg .rg-edge{stroke:#7f8c99}
 .rg .rg-edge.rg-bad{stroke:#ff8a80}
 .rg .rg-head{fill:#7f8c99}
