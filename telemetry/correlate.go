@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 	"time"
 )
@@ -30,30 +32,47 @@ type LogLink struct {
 // were. The result is parallel to the logs.
 func Correlate(logs []Log, traces []Trace, bucket time.Duration) []LogLink {
 	byID := make(map[TraceID]int32, len(traces))
+	large := map[int32]*largeTrace{}
 	for i := range traces {
 		byID[traces[i].ID] = int32(i) // bounded by Limits.Spans
+		if len(traces[i].Spans) > scanned {
+			large[int32(i)] = newLargeTrace(&traces[i]) // bounded
+		}
 	}
-	var times *openSpans
 	out := make([]LogLink, len(logs))
-	for i := range logs {
-		l := &logs[i]
-		out[i] = LogLink{Trace: -1, Span: -1}
-		if !l.Trace.IsZero() {
-			if t, ok := byID[l.Trace]; ok {
+	untied := make([]bool, len(logs))
+	inParts(len(logs), func(from, to int) {
+		for i := from; i < to; i++ {
+			l := &logs[i]
+			out[i] = LogLink{Trace: -1, Span: -1}
+			t, ok := int32(0), false
+			if !l.Trace.IsZero() {
+				t, ok = byID[l.Trace]
+			}
+			switch {
+			case !ok:
+				untied[i] = true
+			case large[t] != nil:
+				out[i] = large[t].find(l, &traces[t], t)
+			default:
 				out[i] = inTrace(l, &traces[t], t)
-				continue
 			}
 		}
-		if bucket <= 0 {
-			continue
-		}
-		if times == nil {
-			times = newOpenSpans(traces)
-		}
-		if t, s, ok := times.at(l.Resource.Service, l.Time, int64(bucket)); ok {
-			out[i] = LogLink{Trace: t, Span: s, Tie: ByTime}
-		}
+	})
+	if bucket <= 0 || !slices.Contains(untied, true) {
+		return out
 	}
+	times := newOpenSpans(traces)
+	inParts(len(logs), func(from, to int) {
+		for i := from; i < to; i++ {
+			if !untied[i] {
+				continue
+			}
+			if t, s, ok := times.at(logs[i].Resource.Service, logs[i].Time, int64(bucket)); ok {
+				out[i] = LogLink{Trace: t, Span: s, Tie: ByTime}
+			}
+		}
+	})
 	return out
 }
 
@@ -73,6 +92,45 @@ func inTrace(l *Log, t *Trace, index int32) LogLink {
 	return link
 }
 
+// scanned is the size up to which a trace is looked through for each of its records.
+const scanned = 512
+
+// largeTrace finds spans of a trace that is too large for that.
+type largeTrace struct {
+	byID      map[SpanID]int32
+	byService map[string][]int32 // by start
+}
+
+func newLargeTrace(t *Trace) *largeTrace {
+	g := &largeTrace{byID: make(map[SpanID]int32, len(t.Spans)), byService: map[string][]int32{}}
+	for i, s := range t.Spans {
+		if _, taken := g.byID[s.ID]; !taken {
+			g.byID[s.ID] = int32(i) // bounded
+		}
+		g.byService[s.Resource.Service] = append(g.byService[s.Resource.Service], int32(i)) // bounded
+	}
+	return g
+}
+
+// find is inTrace, but of the spans of the record's service only the last before the record are
+// looked at: the shortest that is open began late.
+func (g *largeTrace) find(l *Log, t *Trace, index int32) LogLink {
+	if i, ok := g.byID[l.Span]; ok && !l.Span.IsZero() {
+		return LogLink{Trace: index, Span: i, Tie: BySpan}
+	}
+	link := LogLink{Trace: index, Span: -1, Tie: ByTrace}
+	own := g.byService[l.Resource.Service]
+	i := sort.Search(len(own), func(i int) bool { return t.Spans[own[i]].Start > l.Time })
+	for n := 0; i > 0 && n < scanned; n++ {
+		i--
+		s := t.Spans[own[i]]
+		if l.Time <= s.End() && (link.Span < 0 || s.Duration <= t.Spans[link.Span].Duration) {
+			link.Span = own[i]
+		}
+	}
+	return link
+}
+
 // openSpans answers which span of a service was open at a time.
 type openSpans struct{ byService map[string][]spanRef }
 
@@ -83,16 +141,39 @@ type spanRef struct {
 
 func newOpenSpans(traces []Trace) *openSpans {
 	o := &openSpans{byService: map[string][]spanRef{}}
-	for t := range traces {
-		for i, s := range traces[t].Spans {
-			refs := o.byService[s.Resource.Service]
-			o.byService[s.Resource.Service] = append(refs, spanRef{s.Start, s.End(), int32(t), int32(i)}) // bounded
-		}
+	counts := map[string]int{}
+	eachService(traces, func(service string, _ int32, spans []*Span, _ int32) { counts[service] += len(spans) })
+	for service, n := range counts {
+		o.byService[service] = make([]spanRef, 0, n)
 	}
+	eachService(traces, func(service string, t int32, spans []*Span, first int32) {
+		refs := o.byService[service]
+		for i, s := range spans {
+			refs = append(refs, spanRef{s.Start, s.End(), t, first + int32(i)}) // bounded
+		}
+		o.byService[service] = refs
+	})
 	for _, refs := range o.byService {
-		sort.SliceStable(refs, func(a, b int) bool { return refs[a].start < refs[b].start })
+		slices.SortFunc(refs, func(a, b spanRef) int {
+			return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.trace, b.trace), cmp.Compare(a.span, b.span))
+		})
 	}
 	return o
+}
+
+// eachService visits the spans of all traces, neighbours of one service together.
+func eachService(traces []Trace, visit func(service string, trace int32, spans []*Span, first int32)) {
+	for t := range traces {
+		spans := traces[t].Spans
+		for from := 0; from < len(spans); {
+			to := from + 1
+			for to < len(spans) && spans[to].Resource == spans[from].Resource {
+				to++
+			}
+			visit(spans[from].Resource.Service, int32(t), spans[from:to], int32(from)) // bounded
+			from = to
+		}
+	}
 }
 
 // lookBack bounds how many spans that started before a record are looked at.

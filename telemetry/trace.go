@@ -89,8 +89,9 @@ func newTreeBuilder(n int) *treeBuilder {
 	}
 }
 
-// small is the size up to which a scan for the parent beats a map.
-const small = 16
+// small is the size up to which a scan for the parent beats a map, large the one from which a map is not
+// used again.
+const small, large = 16, 4096
 
 func (w *treeBuilder) build(t *Trace) {
 	n := len(t.Spans)
@@ -101,6 +102,9 @@ func (w *treeBuilder) build(t *Trace) {
 	t.first, w.firsts = w.firsts[:n+1:n+1], w.firsts[n+1:]
 	t.order, w.orders = w.orders[:0:n], w.orders[n:]
 	if n > small {
+		if len(w.byID) > large {
+			w.byID = make(map[SpanID]int32) // clearing costs what the map once held, for every further trace
+		}
 		clear(w.byID)
 		for i, s := range t.Spans {
 			if _, taken := w.byID[s.ID]; !taken {
