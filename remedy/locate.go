@@ -30,14 +30,13 @@ func (r *run) openTree(ctx context.Context) error {
 // hold is shown, but nothing is drafted for it: a change would be to something else. A case all of whose suspects
 // did goes no further.
 func (r *run) findCode() {
-	touched := hunksByFile(r.in.Evidence.Changes)
 	ranked := r.result.Suspects[:min(len(r.result.Suspects), r.Settings.MaxSuspects)]
 	r.result.Suspects = nil
+	places := newPlaces(r.index, r.Settings.Services, r.in.Evidence.Changes)
 	var elsewhere *localize.Suspect
 	for i := range ranked {
 		s := &ranked[i]
-		locations := r.index.Locate(queries(s, r.Settings.Services[s.Service])...)
-		preferTouched(locations, s.Culprit, touched)
+		locations := places.of(s)
 		r.c.Suspects = append(r.c.Suspects, describe(i+1, s, locations))
 		if !r.deployedFromHere(s) {
 			if elsewhere == nil {
@@ -52,6 +51,34 @@ func (r *run) findCode() {
 		r.decline("deployed_commit_missing", fmt.Sprintf("%s ran commit %s during the incident, which is not in the repository", safe(elsewhere.Service), safe(short(elsewhere.Commit))),
 			fmt.Sprintf("fetch it (git fetch origin %s; a shallow clone needs git fetch --unshallow), or name the repository of %s with --repo", safe(elsewhere.Commit), safe(elsewhere.Service)))
 	}
+}
+
+// LocateCode points suspects at their places in the code, without a case around them.
+func LocateCode(ix *codeindex.Index, suspects []localize.Suspect, services map[string]Service, changes []localize.Change) []Suspect {
+	places := newPlaces(ix, services, changes)
+	out := make([]Suspect, len(suspects))
+	for i := range suspects {
+		out[i] = describe(i+1, &suspects[i], places.of(&suspects[i]))
+	}
+	return out
+}
+
+// places finds suspects in the code.
+type places struct {
+	index    *codeindex.Index
+	services map[string]Service
+	touched  map[string]map[string][]lineRange
+}
+
+func newPlaces(ix *codeindex.Index, services map[string]Service, changes []localize.Change) places {
+	return places{ix, services, hunksByFile(changes)}
+}
+
+// of lists the places of a suspect, best first.
+func (p places) of(s *localize.Suspect) []codeindex.Location {
+	out := p.index.Locate(queries(s, p.services[s.Service])...)
+	preferTouched(out, s.Culprit, p.touched)
+	return out
 }
 
 // deployedFromHere says whether the repository holds the code that the suspect ran, and notes where it is not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,19 +12,22 @@ import (
 	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/internal/report"
 	"github.com/remediator/remediator/localize"
+	"github.com/remediator/remediator/remedy"
 )
 
 func localizeCommand(io stdio) *cobra.Command {
 	var f format
-	var dir, alert string
+	var dir, alert, repo, branch string
 	c := &cobra.Command{
-		Use:   "localize --incident DIR",
+		Use:   "localize --incident DIR [--repo PATH]",
 		Short: "Rank the suspects of an incident by its telemetry",
-		Long: `Ranks suspects from the telemetry alone: no repository, no model, nothing written.
+		Long: `Ranks suspects from the telemetry and from what was changed: no model, nothing built, nothing written.
+With --repo the commits that landed before the incident are looked at too, where the bundle names none,
+and every suspect is pointed at its places in the code.
 Exit code 10 means that it abstained; the output says why and what would have helped.`,
-		Example: "  remediator localize --incident testdata/incidents/retry-storm\n  remediator localize --incident DIR --format dot | dot -Tsvg > graph.svg",
+		Example: "  remediator localize --incident testdata/incidents/retry-storm\n  remediator localize --incident DIR --format svg > graph.svg",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := f.check(); err != nil {
 				return err
 			}
@@ -31,16 +35,37 @@ Exit code 10 means that it abstained; the output says why and what would have he
 			if err != nil {
 				return err
 			}
-			res := localize.Rank(in, b.Evidence, localize.Options{})
+			var from *code
+			if repo != "" {
+				if from, err = openCode(cmd.Context(), repo, branch); err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, from.close()) }()
+				if err := from.changes(cmd.Context(), in, &b.Evidence); err != nil {
+					return inputError(err)
+				}
+			}
+			out := located{Result: localize.Rank(in, b.Evidence, localize.Options{})}
+			res := &out.Result
+			if from != nil {
+				if out.Code, err = from.locate(cmd.Context(), res.Suspects, b.Evidence.Changes); err != nil {
+					return inputError(err)
+				}
+				for _, n := range from.notes {
+					fmt.Fprintln(io.err, n)
+				}
+			}
 			switch f.value {
 			case "json":
-				err = writeJSON(io.out, res)
+				err = writeJSON(io.out, out)
 			case "dot":
 				_, err = fmt.Fprint(io.out, res.Graph.DOT())
+			case "svg":
+				_, err = fmt.Fprint(io.out, res.Graph.SVG())
 			case "sarif":
-				err = writeSARIF(io.out, suspectsSARIF(res))
+				err = writeSARIF(io.out, suspectsSARIF(*res, out.Code))
 			default:
-				err = report.Localization(io.out, &res)
+				err = report.Localization(io.out, res, out.Code)
 			}
 			if err == nil && res.Decision == localize.Abstain {
 				return quiet(exitDeclined)
@@ -50,8 +75,17 @@ Exit code 10 means that it abstained; the output says why and what would have he
 	}
 	c.Flags().StringVar(&dir, "incident", "", "incident bundle directory (required)")
 	c.Flags().StringVar(&alert, "alert", "", "alert body to use instead of the bundle's alert.json; - reads standard input")
-	f.bind(c, "dot", "sarif")
+	c.Flags().StringVar(&repo, "repo", "", "clone of the repository whose services the telemetry is of")
+	c.Flags().StringVar(&branch, "branch", "", "branch or revision to look at (default: the repository's default branch)")
+	f.bind(c, "dot", "svg", "sarif")
 	return c
+}
+
+// located is a ranking with its places in the code.
+type located struct {
+	localize.Result
+	// Code repeats the suspects in their order, each with its places in the code; absent without a repository.
+	Code []remedy.Suspect `json:"code,omitempty"`
 }
 
 // loadIncident reads a bundle and its alert.

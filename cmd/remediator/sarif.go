@@ -7,6 +7,7 @@ import (
 
 	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/policy"
+	"github.com/remediator/remediator/remedy"
 )
 
 // sarifLog is what code scanning reads, SARIF 2.1.0 (OASIS), as far as it is used.
@@ -55,6 +56,11 @@ type sarifPhysical struct {
 	Artifact struct {
 		URI string `json:"uri"`
 	} `json:"artifactLocation"`
+	Region *sarifRegion `json:"region,omitempty"`
+}
+
+type sarifRegion struct {
+	StartLine int `json:"startLine"`
 }
 
 type sarifLogical struct {
@@ -98,20 +104,25 @@ func decisionSARIF(d policy.Decision) []sarifResult {
 	return all
 }
 
-// suspectsSARIF has a result for every suspect. Telemetry alone names services and operations and no files, so the
-// locations are logical ones.
-func suspectsSARIF(res localize.Result) []sarifResult {
+// suspectsSARIF has a result for every suspect. Telemetry alone names services and operations and no files, so without
+// places in the code the locations are logical ones.
+func suspectsSARIF(res localize.Result, places []remedy.Suspect) []sarifResult {
 	var all []sarifResult
-	for _, s := range res.Suspects {
+	for i, s := range res.Suspects {
 		text := fmt.Sprintf("%s %s: confidence %.2f", s.Service, s.Operation, s.Confidence)
 		for _, r := range s.Reasons {
 			text += "\n" + r.Text
 		}
 		rank := 100 * s.Score
-		all = append(all, sarifResult{
-			Rule: "suspect", Level: "warning", Message: sarifText{text}, Rank: &rank,
-			Locations: []sarifLocation{{Logical: []sarifLogical{{Name: s.Service + "/" + s.Operation, Kind: "operation"}}}},
-		})
+		at := sarifLocation{Logical: []sarifLogical{{Name: s.Service + "/" + s.Operation, Kind: "operation"}}}
+		if places != nil && places[i].File != "" {
+			at.Physical = &sarifPhysical{}
+			at.Physical.Artifact.URI = (&url.URL{Path: places[i].File}).EscapedPath()
+			if places[i].Line > 0 {
+				at.Physical.Region = &sarifRegion{places[i].Line}
+			}
+		}
+		all = append(all, sarifResult{Rule: "suspect", Level: "warning", Message: sarifText{text}, Rank: &rank, Locations: []sarifLocation{at}})
 	}
 	return all
 }

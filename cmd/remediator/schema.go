@@ -15,7 +15,6 @@ import (
 	"github.com/remediator/remediator/attest"
 	"github.com/remediator/remediator/codeindex"
 	"github.com/remediator/remediator/internal/config"
-	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/policy"
 	"github.com/remediator/remediator/remedy"
 )
@@ -23,7 +22,7 @@ import (
 // outputs are the JSON documents that programs read, by the name of their schema.
 var outputs = map[string]any{
 	"case":         remedy.Case{},
-	"localization": localize.Result{},
+	"localization": located{},
 	"locations":    []codeindex.Location{},
 	"decision":     policy.Decision{},
 	"replays":      []remedy.Replay{},

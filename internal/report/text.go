@@ -12,15 +12,20 @@ import (
 	"github.com/remediator/remediator/replay"
 )
 
-// Localization prints a ranking by itself.
-func Localization(w io.Writer, res *localize.Result) error {
+// Localization prints a ranking by itself. located are its suspects with their places in the code, nil where no code
+// was looked at.
+func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect) error {
 	c := &remedy.Case{Cause: res.Cause, Symptom: res.Symptom, Graph: res.Graph, Path: res.Path, Changes: res.Changes, Gaps: res.Gaps}
+	c.Suspects = located
 	for i := range res.Suspects {
+		if located != nil {
+			break
+		}
 		s := &res.Suspects[i]
 		c.Suspects = append(c.Suspects, remedy.Suspect{Rank: i + 1, Service: s.Service, Operation: s.Operation, Peer: s.Peer, Commit: s.Culprit,
 			Score: s.Score, Confidence: s.Confidence, Reasons: s.Reasons, Patterns: s.Patterns})
 	}
-	t := &Terminal{W: w, Verbose: true, noCode: true}
+	t := &Terminal{W: w, Verbose: true, noCode: located == nil}
 	t.located(c)
 	for i, ch := range res.Changes {
 		if i == 0 {
