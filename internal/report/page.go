@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"strings"
 
+	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/remedy"
 )
 
@@ -50,7 +51,7 @@ type diffLine struct{ Class, Text string }
 
 // Report writes the whole case as one page without outside references.
 func (p Pages) Report(c *remedy.Case) ([]byte, error) {
-	v := page{Case: c, Graph: graphSVG(c.Graph), Path: waterfallSVG("Critical path of the exemplar trace", pathBars(c.Path))}
+	v := page{Case: c, Graph: graph(c.Graph), Path: waterfallSVG("Critical path of the exemplar trace", pathBars(c.Path))}
 	v.Before = waterfallSVG("One request of the replayed incident on the base build", exemplarBars(find(c, "incident_base")))
 	v.After = waterfallSVG("One request of the replayed incident with the change", exemplarBars(find(c, "incident_on")))
 	if c.Patch != nil {
@@ -61,6 +62,14 @@ func (p Pages) Report(c *remedy.Case) ([]byte, error) {
 		return nil, fmt.Errorf("report page: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// graph sets the service graph's picture within a page, where elements need no namespace.
+func graph(g localize.Graph) template.HTML {
+	if len(g.Nodes) == 0 {
+		return ""
+	}
+	return template.HTML(strings.Replace(g.SVG(), ` xmlns="http://www.w3.org/2000/svg"`, "", 1)) // SVG escapes every string from outside
 }
 
 func diffLines(diff string) []diffLine {

@@ -104,6 +104,9 @@ func whyHere(w *bytes.Buffer, c *remedy.Case) {
 	if s.Commit != "" {
 		fmt.Fprintf(w, "Blamed change: %s %s\n\n", code(short(s.Commit)), prose(changeTitle(c.Changes, s.Commit)))
 	}
+	if picture := c.Graph.Mermaid(); picture != "" {
+		fmt.Fprintf(w, "Who calls whom, and where it got worse (thick border: the first suspect; \"was\": when healthy):\n\n%s\n\n", fenced("mermaid", picture))
+	}
 	for _, cv := range c.Caveats {
 		fmt.Fprintf(w, "Caveat: %s.\n\n", strings.TrimSuffix(prose(cv), "."))
 	}

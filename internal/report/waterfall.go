@@ -89,3 +89,11 @@ func exemplarBars(v *replay.Verdict) []bar {
 	}
 	return out
 }
+
+func ellipsis(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
