@@ -27,6 +27,14 @@ type Calibration struct {
 // Uncalibrated leaves the posterior as it is.
 func Uncalibrated() Calibration { return Calibration{Slope: 1} }
 
+// PublishedCalibration is what confidences are made with. The numbers were fitted by the command that
+// docs/localization/reliability.md names, which also shows how far they can be trusted.
+func PublishedCalibration() Calibration { return Calibration{Slope: 1} }
+
+// MaxConfidence is where confidence ends: the signals are not independent, as the combination takes them to be, and
+// no number of recorded cases so far tells 99 from 100 in a hundred.
+const MaxConfidence = 0.99
+
 // Grounds are the kinds of evidence that a confidence rests on.
 type Grounds struct {
 	Baseline bool `json:"baseline"` // anything healthy to compare with
@@ -67,9 +75,9 @@ func (c Calibration) Of(posterior float64, g Grounds) float64 {
 
 // confidence is the calibrated confidence in a suspect.
 func (a *analysis) confidence(posterior float64) float64 {
-	c := Uncalibrated()
+	c := PublishedCalibration()
 	if a.opt.Calibration != nil {
 		c = *a.opt.Calibration
 	}
-	return round4(min(c.Of(clamp01(posterior), GroundsOf(a.ev)), maxConfidence))
+	return round4(min(c.Of(clamp01(posterior), GroundsOf(a.ev)), MaxConfidence))
 }

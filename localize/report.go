@@ -9,10 +9,6 @@ import (
 	"github.com/remediator/remediator/telemetry"
 )
 
-// maxConfidence is where confidence ends: the signals are not independent, as the combination takes them to be, and
-// no number of recorded cases so far tells 99 from 100 in a hundred.
-const maxConfidence = 0.99
-
 func shortSHA(s string) string { return s[:min(len(s), 12)] }
 
 func (a *analysis) counts() Counts {
