@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"sort"
 	"time"
@@ -10,14 +11,18 @@ import (
 // Tie says how a log record was tied to a span.
 type Tie uint8
 
-// The ways, surest first. ByTime is a guess: the record's service was busy with that span
-// when it wrote the record.
+// The ways, surest first. ByKey is a correlation id that the record shares with the trace. ByTime is a guess: the
+// record's service was busy with that span when it wrote the record.
 const (
 	Untied Tie = iota
 	BySpan
 	ByTrace
+	ByKey
 	ByTime
 )
+
+// Known says that the record's trace is known and not guessed.
+func (t Tie) Known() bool { return t == BySpan || t == ByTrace || t == ByKey }
 
 // LogLink ties one log record to a span of a trace.
 type LogLink struct {
@@ -27,42 +32,36 @@ type LogLink struct {
 }
 
 // Correlate ties log records to spans: by trace and span id; by trace id alone, to the span
-// of the record's service that was open at the time; else by service and time, to the span of
+// of the record's service that was open at the time; else by a correlation id, which is one of the keys or
+// which the data shows to be one (correlation.go); else by service and time, to the span of
 // the service that was open within the bucket around the record, the shortest where several
 // were. The result is parallel to the logs.
-func Correlate(logs []Log, traces []Trace, bucket time.Duration) []LogLink {
-	byID := make(map[TraceID]int32, len(traces))
-	large := map[int32]*largeTrace{}
-	for i := range traces {
-		byID[traces[i].ID] = int32(i) // bounded by Limits.Spans
-		if len(traces[i].Spans) > scanned {
-			large[int32(i)] = newLargeTrace(&traces[i]) // bounded
-		}
-	}
+func Correlate(logs []Log, traces []Trace, bucket time.Duration, keys ...string) []LogLink {
+	f := newTraceFinder(logs, traces)
 	out := make([]LogLink, len(logs))
 	untied := make([]bool, len(logs))
 	inParts(len(logs), func(from, to int) {
 		for i := from; i < to; i++ {
-			l := &logs[i]
 			out[i] = LogLink{Trace: -1, Span: -1}
-			t, ok := int32(0), false
-			if !l.Trace.IsZero() {
-				t, ok = byID[l.Trace]
-			}
-			switch {
-			case !ok:
+			if t, ok := f.find(logs[i].Trace); ok {
+				out[i] = f.inTrace(&logs[i], t, ByTrace)
+			} else {
 				untied[i] = true
-			case large[t] != nil:
-				out[i] = large[t].find(l, &traces[t], t)
-			default:
-				out[i] = inTrace(l, &traces[t], t)
 			}
 		}
 	})
-	if bucket <= 0 || !slices.Contains(untied, true) {
+	if len(traces) == 0 || !slices.Contains(untied, true) {
 		return out
 	}
-	times := newOpenSpans(traces)
+	keyed := findCorrelation(logs, traces, f, untied, keys)
+	var times *openSpans
+	if bucket > 0 {
+		times = newOpenSpans(traces)
+	}
+	keyed.tie(logs, f, untied, out, times)
+	if times == nil {
+		return out
+	}
 	inParts(len(logs), func(from, to int) {
 		for i := from; i < to; i++ {
 			if !untied[i] {
@@ -74,6 +73,76 @@ func Correlate(logs []Log, traces []Trace, bucket time.Duration) []LogLink {
 		}
 	})
 	return out
+}
+
+// traceFinder finds traces by id, and spans in them.
+type traceFinder struct {
+	traces []Trace
+	byID   map[TraceID]int32
+	byLow  map[uint64]int32 // by the lower half of the id, -1 where several share it; nil when nobody asks for it
+	large  map[int32]*largeTrace
+}
+
+func newTraceFinder(logs []Log, traces []Trace) *traceFinder {
+	f := &traceFinder{traces: traces, byID: make(map[TraceID]int32, len(traces)), large: map[int32]*largeTrace{}}
+	for i := range traces {
+		f.byID[traces[i].ID] = int32(i) // bounded by Limits.Spans
+		if len(traces[i].Spans) > scanned {
+			f.large[int32(i)] = newLargeTrace(&traces[i]) // bounded
+		}
+	}
+	for i := range logs {
+		if t := &logs[i].Trace; !t.IsZero() && highHalf(t) == 0 {
+			if _, ok := f.byID[*t]; !ok {
+				f.indexLow()
+				break
+			}
+		}
+	}
+	return f
+}
+
+// indexLow prepares for ids of 64 bits, which is all that loggers know of a trace where B3 or Datadog carries it.
+func (f *traceFinder) indexLow() {
+	f.byLow = make(map[uint64]int32, len(f.traces))
+	for i := range f.traces {
+		low := binary.BigEndian.Uint64(f.traces[i].ID[8:])
+		if _, taken := f.byLow[low]; taken {
+			f.byLow[low] = -1
+		} else {
+			f.byLow[low] = int32(i) // bounded by Limits.Spans
+		}
+	}
+}
+
+func highHalf(t *TraceID) uint64 { return binary.BigEndian.Uint64(t[:8]) }
+
+func (f *traceFinder) find(id TraceID) (int32, bool) {
+	if id.IsZero() {
+		return 0, false
+	}
+	if t, ok := f.byID[id]; ok {
+		return t, true
+	}
+	if f.byLow == nil || highHalf(&id) != 0 {
+		return 0, false
+	}
+	t, ok := f.byLow[binary.BigEndian.Uint64(id[8:])]
+	return t, ok && t >= 0
+}
+
+// inTrace finds the record's span in its trace, which was found as tie says.
+func (f *traceFinder) inTrace(l *Log, t int32, tie Tie) LogLink {
+	var link LogLink
+	if large := f.large[t]; large != nil {
+		link = large.find(l, &f.traces[t], t)
+	} else {
+		link = inTrace(l, &f.traces[t], t)
+	}
+	if link.Tie == ByTrace {
+		link.Tie = tie
+	}
+	return link
 }
 
 // inTrace finds the record's span in its trace.

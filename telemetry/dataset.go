@@ -48,6 +48,11 @@ func (r *Reader) Dataset() Dataset {
 			r.notes.add(NoteStatusInferred, 1)
 		}
 	}
+	for i := range r.logs {
+		if r.logs[i].IDsInferred {
+			r.notes.add(NoteTextID, 1)
+		}
+	}
 	slices.SortStableFunc(r.logs, func(a, b Log) int {
 		if c := cmp.Compare(a.Time, b.Time); c != 0 {
 			return c
@@ -71,7 +76,7 @@ func (r *Reader) Dataset() Dataset {
 		metrics = append(metrics, *s)
 	}
 	slices.SortStableFunc(r.profiles, compareProfiles)
-	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Profiles: r.profiles, Notes: r.notes.notes()}
+	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Profiles: r.profiles, CorrelationKeys: r.opts.CorrelationKeys, Notes: r.notes.notes()}
 }
 
 // dropFarAway leaves out spans and logs that lie days from the median span or log.

@@ -16,6 +16,7 @@ const (
 	NoteSharedID         = "shared_id"
 	NoteProfileValue     = "profile_value"
 	NoteEmptyProfile     = "empty_profile"
+	NoteTextID           = "text_id"
 	NoteDuplicateSpan    = "duplicate_span"
 	NoteDuplicateID      = "duplicate_id"
 	NoteKindInferred     = "kind_inferred"
@@ -42,6 +43,7 @@ var noteTexts = map[string]string{
 	NoteRelativeTime:     "spans count their time from an origin of their own and were moved to 1990",
 	NoteProfileValue:     "samples of profiles carry negative or absurd values and were left out",
 	NoteEmptyProfile:     "profiles measured nothing",
+	NoteTextID:           "log records name their trace in text or attributes only; it was taken from there",
 	NoteSharedID:         "server spans shared the id of the client span that called them; they were made its children",
 	NoteDuplicateSpan:    "spans were delivered more than once; one of each was kept",
 	NoteDuplicateID:      "different spans carry the id of another span of their trace; all were kept",

@@ -185,12 +185,12 @@ func TestHostileProfilesAreBounded(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"bomb":       {bomb.Bytes(), "larger than"},
-		"text":       {[]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n"), "go tool pprof -proto"},
-		"nothing":    {nil, "pprof's format"},
-		"cut":        {good[:len(good)/2], "unpack"},
-		"not gzip":   {[]byte{0x1f, 0x8b, 1}, "unpack"},
-		"many":       {packProfile(t, many), "more than 2000"},
+		"bomb":     {bomb.Bytes(), "larger than"},
+		"text":     {[]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n"), "go tool pprof -proto"},
+		"nothing":  {nil, "pprof's format"},
+		"cut":      {good[:len(good)/2], "unpack"},
+		"not gzip": {[]byte{0x1f, 0x8b, 1}, "unpack"},
+		"many":     {packProfile(t, many), "more than 2000"},
 	} {
 		r := NewReader(Options{Limits: limits})
 		if err := r.AddProfile(c.data, "s"); err == nil || !strings.Contains(err.Error(), c.want) {

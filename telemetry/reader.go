@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/telemetry/nesting"
 )
 
 // Options configure a Reader.
@@ -15,6 +18,9 @@ type Options struct {
 	Limits Limits
 	// KeepClocks leaves the clocks of processes as they are.
 	KeepClocks bool
+	// CorrelationKeys are attributes or fields of log bodies whose values name a request, handed on to Correlate. How a
+	// key is spelt (x-request-id, requestId, http.request.header.x_request_id) does not matter. Others are found.
+	CorrelationKeys []string
 }
 
 // Reader collects telemetry of one window and normalises it. It is not safe for
@@ -165,6 +171,14 @@ func (r *Reader) addLog(res *Resource, scope string, in plog.LogRecord) {
 		r.notes.add(NoteTimeOutOfRange, 1)
 		return
 	}
+	body := in.Body()
+	if fields, ok := jsonBody(body); ok {
+		body = fields
+	}
+	structured := body.Type() == pcommon.ValueTypeMap
+	if structured {
+		spreadBody(body.Map(), in.Attributes(), r.limits.Attributes)
+	}
 	l := Log{
 		Time:     int64(t), // in range
 		Resource: res, Scope: scope,
@@ -172,18 +186,58 @@ func (r *Reader) addLog(res *Resource, scope string, in plog.LogRecord) {
 		Trace:    TraceID(in.TraceID()), Span: SpanID(in.SpanID()),
 		Attrs: r.attrs(in.Attributes(), false),
 	}
-	if b := in.Body(); b.Type() == pcommon.ValueTypeMap {
-		l.Body = r.cut(bodyText(b.Map()), r.limits.Value)
+	if structured {
+		l.Body = r.cut(bodyText(body.Map()), r.limits.Value)
 	} else {
-		l.Body = r.text("", b)
+		l.Body = r.text("", body)
 	}
 	l.Body = r.strings.str(l.Body)
+	if l.Severity == 0 {
+		l.Severity = severityOf(l.Attrs.First("level", "severity", "log.level", "levelname", "lvl"))
+	}
+	if l.Trace.IsZero() {
+		if trace, span := idsOf(&l); !trace.IsZero() {
+			l.Trace, l.IDsInferred = trace, true
+			if l.Span.IsZero() {
+				l.Span = span
+			}
+		}
+	}
 	r.logs = append(r.logs, l)
 }
 
+// jsonBody reads a body that is the text of a JSON object with a message in it, as loggers write it and collectors pass it on.
+func jsonBody(body pcommon.Value) (pcommon.Value, bool) {
+	if body.Type() != pcommon.ValueTypeStr {
+		return body, false
+	}
+	s := strings.TrimSpace(body.Str())
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' || len(s) > 64<<10 || nesting.JSON([]byte(s)) != nil {
+		return body, false
+	}
+	v := pcommon.NewValueMap()
+	if !json.Valid([]byte(s)) || eachField([]byte(s), func(key, value []byte) error {
+		putJSON(v.Map(), string(key), value)
+		return nil
+	}) != nil {
+		return body, false
+	}
+	for _, k := range messageKeys {
+		if m, ok := v.Map().Get(k); ok && m.Type() == pcommon.ValueTypeStr {
+			return v, true
+		}
+	}
+	return body, false
+}
+
+// messageKeys are what loggers call the message of a structured record.
+var messageKeys = [...]string{"message", "msg", "log", "event"}
+
+func isMessageKey(key string) bool { return slices.Contains(messageKeys[:], key) }
+
 // bodyText is the message of a structured body, or the whole body.
 func bodyText(m pcommon.Map) string {
-	for _, k := range [...]string{"message", "msg", "log", "event"} {
+	for _, k := range messageKeys {
 		if v, ok := m.Get(k); ok && v.Type() == pcommon.ValueTypeStr {
 			return v.Str()
 		}
@@ -198,7 +252,15 @@ func severity(in plog.LogRecord) int {
 	if n := int(in.SeverityNumber()); n > 0 && n <= 24 {
 		return n
 	}
-	switch strings.ToUpper(strings.TrimSpace(in.SeverityText())) {
+	return severityOf(in.SeverityText())
+}
+
+// severityOf is the number of a level's name.
+func severityOf(text string) int {
+	if text == "" {
+		return 0
+	}
+	switch strings.ToUpper(strings.TrimSpace(text)) {
 	case "TRACE", "FINEST":
 		return 1
 	case "DEBUG", "FINE":

@@ -10,6 +10,8 @@ type Dataset struct {
 	Metrics []Series
 	// Profiles are those of the window, by service, then by type.
 	Profiles []Profile
+	// CorrelationKeys are those of Options, for Correlate.
+	CorrelationKeys []string
 	// Notes say what was repaired, inferred or left out while reading, so that
 	// nobody mistakes a gap in the data for a healthy system.
 	Notes []Note
@@ -112,6 +114,8 @@ type Log struct {
 	Trace    TraceID
 	Span     SpanID
 	Attrs    Attrs
+	// IDsInferred says that Trace and Span were found in text or attributes and not in their own fields.
+	IDsInferred bool
 }
 
 // Series is one metric time series.

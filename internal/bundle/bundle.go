@@ -12,13 +12,15 @@ import (
 	"github.com/remediator/remediator/telemetry"
 )
 
-// Limits bound what is read. The zero value of each field means its default.
+// Limits bound what is read, and say how. The zero value of each field means its default.
 type Limits struct {
 	Alert     int64 // bytes of alert.json. Default 4 MiB.
 	Context   int64 // bytes of each file under context/. Default 64 MiB.
 	Telemetry int64 // bytes of the files of one signal and window after decompression. Default 4 GiB.
 	Profile   int64 // bytes of one profile as it lies there. Default 32 MiB.
 	Reader    telemetry.Limits
+	// CorrelationKeys are handed on to the reader, see telemetry.Options.
+	CorrelationKeys []string
 }
 
 func (l Limits) withDefaults() Limits {
@@ -97,7 +99,7 @@ func empty(ds *telemetry.Dataset) bool {
 
 // readWindow reads the telemetry files of one window.
 func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset, []string, error) {
-	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader})
+	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader, CorrelationKeys: limits.CorrelationKeys})
 	files, err := listWindow(root, window)
 	if err != nil {
 		return telemetry.Dataset{}, nil, err
