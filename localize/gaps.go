@@ -26,7 +26,7 @@ func (a *analysis) gaps(res *Result) []Gap {
 	} else {
 		tied := 0
 		for _, l := range a.cur.links {
-			if l.Tie == 1 || l.Tie == 2 {
+			if l.Tie.Known() {
 				tied++
 			}
 		}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/remediator/remediator/telemetry"
 )
 
 // Healthy work writes its log events in an order. findSequence learns from the healthy
@@ -41,7 +39,7 @@ func sequences(w *window, events []int32) []sequence {
 	var out []sequence
 	for i := range w.ds.Logs {
 		link := w.links[i]
-		if link.Tie != telemetry.BySpan && link.Tie != telemetry.ByTrace {
+		if !link.Tie.Known() {
 			continue
 		}
 		r := &w.ds.Logs[i]
@@ -63,22 +61,44 @@ func sequences(w *window, events []int32) []sequence {
 	return out
 }
 
-// successors counts what follows each event.
-type successors map[int32]map[int32]float64
+// successors counts the requests in which one event follows another.
+type successors struct {
+	next map[int32]map[int32]float64
+	// kinds counts the requests of each kind that come by an event.
+	kinds map[kindEvent]float64
+}
 
-func learn(seqs []sequence) successors {
-	m := successors{}
+type kindEvent struct{ kind, event int32 }
+
+// learn counts each step once per request: what a request does again and again, it does for one reason.
+func learn(w *window, seqs []sequence) successors {
+	m := successors{next: map[int32]map[int32]float64{}, kinds: map[kindEvent]float64{}}
+	type seen struct {
+		trace int32
+		stepKey
+	}
+	type passed struct{ trace, event int32 }
+	steps, events := map[seen]bool{}, map[passed]bool{}
 	for i := range seqs {
-		steps := seqs[i].steps
-		for j := range steps {
-			next := endOfSequence
-			if j+1 < len(steps) {
-				next = steps[j+1].event
+		s := &seqs[i]
+		for j := range s.steps {
+			next, event := endOfSequence, s.steps[j].event
+			if j+1 < len(s.steps) {
+				next = s.steps[j+1].event
 			}
-			n := m[steps[j].event]
+			if k := (passed{s.trace, event}); !events[k] {
+				events[k] = true
+				m.kinds[kindEvent{w.outcomes[s.trace].op, event}]++
+			}
+			if k := (seen{s.trace, stepKey{event, next}}); steps[k] {
+				continue
+			} else {
+				steps[k] = true
+			}
+			n := m.next[event]
 			if n == nil {
 				n = map[int32]float64{}
-				m[steps[j].event] = n
+				m.next[event] = n
 			}
 			n[next]++
 		}
@@ -99,8 +119,8 @@ type odd struct {
 // healthy requests hardly ever take are judged together: one fault may end in several ways.
 func (l *eventLog) oddSteps(cur, base successors) map[stepKey]odd {
 	out := map[stepKey]odd{}
-	for event, next := range cur {
-		b := base[event]
+	for event, next := range cur.next {
+		b := base.next[event]
 		nb, nc := total(b), total(next)
 		if nb < l.k.sequence.learned {
 			continue
@@ -157,7 +177,7 @@ type breakPoint struct {
 }
 
 // breaks finds the first odd step of each trace.
-func breaks(seqs []sequence, steps map[stepKey]odd) map[int32]breakPoint {
+func (a *analysis) breaks(w *window, seqs []sequence, steps map[stepKey]odd, base successors) map[int32]breakPoint {
 	out := map[int32]breakPoint{}
 	when := map[int32]int64{}
 	if len(steps) == 0 {
@@ -171,8 +191,8 @@ func breaks(seqs []sequence, steps map[stepKey]odd) map[int32]breakPoint {
 				next, at = s.steps[j+1].event, s.steps[j+1].time
 			}
 			o, isOdd := steps[stepKey{s.steps[j].event, next}]
-			if !isOdd {
-				continue
+			if !isOdd || base.kinds[kindEvent{w.outcomes[s.trace].op, s.steps[j].event}] < a.k.sequence.learned {
+				continue // or requests of this kind were never seen there
 			}
 			if t, seen := when[s.trace]; !seen || at < t {
 				when[s.trace] = at
@@ -190,8 +210,9 @@ func (a *analysis) findSequence() {
 	if len(base) == 0 || len(cur) == 0 {
 		return
 	}
-	steps := a.events.oddSteps(learn(cur), learn(base))
-	broken := breaks(cur, steps)
+	known := learn(a.base, base)
+	steps := a.events.oddSteps(learn(a.cur, cur), known)
+	broken := a.breaks(a.cur, cur, steps, known)
 	n := tracesOf(cur)
 	if float64(len(broken)) < a.k.sequence.broken {
 		return
@@ -201,7 +222,7 @@ func (a *analysis) findSequence() {
 		z = max(z, o.z)
 	}
 	healthy := tracesOf(base)
-	healthyBreaks := float64(len(breaks(base, steps)))
+	healthyBreaks := float64(len(a.breaks(a.base, base, steps, known)))
 	share := float64(len(broken)) / max(n, 1)
 	a.divergence = z
 	votes := map[breakPoint]float64{}

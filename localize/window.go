@@ -64,7 +64,7 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 			failed: recs[root].outcome == failed || entryFailed(tr, recs, root)}
 		path.walk(tr, root, recs)
 	}
-	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket)
+	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket, ds.CorrelationKeys...)
 	w.from, w.to = span(ds)
 	return w
 }
