@@ -155,12 +155,15 @@ func (a *analysis) judgePlace(j *judgedChange, posterior map[string]float64) {
 }
 
 func (a *analysis) calledBySuspects(service string, posterior map[string]float64) bool {
-	for k := range a.graph.calls {
-		if k.to == service && posterior[k.from] > 0 {
-			return true
+	if a.calledBy == nil {
+		a.calledBy = map[string][]string{}
+		for k := range a.graph.calls {
+			if posterior[k.from] > 0 {
+				a.calledBy[k.to] = append(a.calledBy[k.to], k.from)
+			}
 		}
 	}
-	return false
+	return len(a.calledBy[service]) > 0
 }
 
 // judgeRisk asks whether the change can alter behaviour.
@@ -218,6 +221,12 @@ func (a *analysis) serviceOfChange(c *Change) string {
 	if c.Service != "" {
 		return c.Service
 	}
+	if a.directories == nil {
+		a.directories = make(map[string]string, len(a.services))
+		for _, s := range a.services {
+			a.directories[strings.ToLower(s)] = s
+		}
+	}
 	found := ""
 	for _, f := range c.Files {
 		if classifyPath(f.Path) == pathInert {
@@ -225,10 +234,8 @@ func (a *analysis) serviceOfChange(c *Change) string {
 		}
 		hit := ""
 		for _, dir := range strings.Split(strings.ToLower(f.Path), "/") {
-			for _, s := range a.services {
-				if dir == strings.ToLower(s) {
-					hit = s
-				}
+			if s, ok := a.directories[dir]; ok {
+				hit = s
 			}
 		}
 		if hit == "" || found != "" && found != hit {

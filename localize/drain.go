@@ -15,8 +15,13 @@ type miner struct {
 
 	root  map[leafKey][]int32
 	list  []template
-	cache map[string]int32
+	cache map[messageKey]int32
+	// overflow counts the messages that found neither a template nor room for one.
+	overflow int
 }
+
+// messageKey is a message of one scope.
+type messageKey struct{ scope, message string }
 
 // leafKey is a leaf of the fixed-depth tree: token count and leading tokens.
 type leafKey struct {
@@ -45,14 +50,13 @@ const (
 func newMiner() *miner { return newMinerOf(newConstants(nil).logs.similarity) }
 
 func newMinerOf(similarity float64) *miner {
-	return &miner{similarity: similarity, root: map[leafKey][]int32{}, cache: map[string]int32{}}
+	return &miner{similarity: similarity, root: map[leafKey][]int32{}, cache: map[messageKey]int32{}}
 }
 
 // add returns the number of the message's template.
 func (m *miner) add(scope, message string) int32 {
-	cacheKey := ""
+	cacheKey := messageKey{scope, message}
 	if len(message) <= 200 {
-		cacheKey = scope + "\x00" + message
 		if id, ok := m.cache[cacheKey]; ok {
 			return id
 		}
@@ -73,6 +77,10 @@ func (m *miner) add(scope, message string) int32 {
 			best, bestSim, bestFixed = id, sim, fixed
 		}
 	}
+	if best < 0 && len(m.list) >= maxTemplates {
+		m.overflow++
+		return m.rest()
+	}
 	if best >= 0 && (bestSim >= m.similarity || len(leaf) >= maxPerLeaf || len(m.list) >= maxTemplates) {
 		t := &m.list[best]
 		for i := range t.tokens {
@@ -85,10 +93,20 @@ func (m *miner) add(scope, message string) int32 {
 		m.list = append(m.list, template{scope: scope, tokens: tokens, sample: message})
 		m.root[key] = append(leaf, best)
 	}
-	if cacheKey != "" && len(m.cache) < 1<<16 {
+	if len(message) <= 200 && len(m.cache) < 1<<16 {
 		m.cache[cacheKey] = best
 	}
 	return best
+}
+
+// rest is the template of all messages that there was no room for.
+func (m *miner) rest() int32 {
+	key := leafKey{count: -1}
+	if len(m.root[key]) == 0 {
+		m.root[key] = []int32{int32(len(m.list))} // bounded by maxTemplates, and this one
+		m.list = append(m.list, template{tokens: []string{wildcard}})
+	}
+	return m.root[key][0]
 }
 
 // text is the template in words.

@@ -27,7 +27,7 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 	var again []bool // the span is a repetition, or lies below one
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
-		clear(seen)
+		seen = emptied(seen)
 		again = append(again[:0], make([]bool, len(recs))...)
 		for _, i := range tr.Order() {
 			if tr.Spans[i].Start < onset {
@@ -77,7 +77,7 @@ func (a *analysis) newlyFailing(cur, base *opCount, haveBase bool) bool {
 // a dependency that fails as it always did is not to blame, but the caller that used to cope
 // is. A service that merely passes a failure up is never reached.
 func (a *analysis) findErrors() {
-	cur, base := countOps(a.cur, a.onset), countOps(a.base, 0)
+	cur, base := both(a, func(w *window) map[int32]*opCount { return countOps(w, a.since(w)) })
 	haveBase := len(a.base.traces) > 0
 	type place struct {
 		op    int32
@@ -200,10 +200,15 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 		}
 	}
 	waited := gaveUp(tr.Spans[at])
+	var coped *recoveries
 	for {
 		next := -1
-		for _, c := range failedBelow(tr, recs, at) {
-			if copedWith(tr, recs, tr.Parent(c), c) {
+		below := failedBelow(tr, recs, at)
+		if len(below) > few && coped == nil {
+			coped = &recoveries{tr: tr, recs: recs, parent: -1, last: map[int32]int64{}}
+		}
+		for _, c := range below {
+			if coped != nil && coped.of(c) || coped == nil && copedWith(tr, recs, tr.Parent(c), c) {
 				continue
 			}
 			if next < 0 || tr.Spans[c].Start < tr.Spans[next].Start {
@@ -233,6 +238,30 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 		}
 		at = next
 	}
+}
+
+// few is the number of failed calls up to which each looks at its siblings.
+const few = 8
+
+// recoveries answers copedWith for many calls of one parent.
+type recoveries struct {
+	tr     *telemetry.Trace
+	recs   []spanRec
+	parent int
+	last   map[int32]int64 // start of the last call of each operation that did not fail
+}
+
+func (r *recoveries) of(c int) bool {
+	if p := r.tr.Parent(c); p != r.parent {
+		r.parent, r.last = p, emptied(r.last)
+		for _, d := range r.tr.Children(p) {
+			if last, seen := r.last[r.recs[d].op]; r.recs[d].outcome != failed && (!seen || r.tr.Spans[d].Start > last) {
+				r.last[r.recs[d].op] = r.tr.Spans[d].Start
+			}
+		}
+	}
+	last, ok := r.last[r.recs[c].op]
+	return ok && last >= r.tr.Spans[c].End()
 }
 
 // copedWith says that the same operation succeeded under the same parent after failing.

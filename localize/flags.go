@@ -27,6 +27,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 	}
 	k := &a.k.flag
 	symptoms := a.symptomWords()
+	agreement := a.flagAgreement()
 	var best *judgedFlag
 	for i := range a.ev.Flags {
 		f := &a.ev.Flags[i]
@@ -43,7 +44,7 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 				odds -= k.elsewhere
 			}
 		}
-		spans := a.flagAgreement(f.Flag)
+		spans := agreement[f.Flag]
 		words := bag{}
 		words.addWords(f.Flag, 1)
 		overlap := 0.0
@@ -68,36 +69,73 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 	return best
 }
 
-// flagAgreement is Ochiai's coefficient between a value of the flag in a trace's spans and
-// the trace being bad, for the value that agrees best; 0 when no span tells the flag.
-func (a *analysis) flagAgreement(flag string) float64 {
-	bad, hits, goods := 0.0, map[string]float64{}, map[string]float64{}
+// flagAgreement is, for each flag that was changed, Ochiai's coefficient between a value of it in a
+// trace's spans and the trace being bad, for the value that agrees best; nothing where no span tells the flag.
+func (a *analysis) flagAgreement() map[string]float64 {
+	if len(a.ev.Flags) == 0 {
+		return nil
+	}
+	type valued struct{ flag, value string }
+	type told struct {
+		valued
+		rank int // of the attribute's name: the first name that has a value counts
+	}
+	names := map[string]told{}
+	flags := map[string]bool{}
+	for i := range a.ev.Flags {
+		f := a.ev.Flags[i].Flag
+		flags[f] = true
+		for n, key := range []string{"feature_flag." + f, "flag." + f, f} {
+			if old, taken := names[key]; !taken || n < old.rank {
+				names[key] = told{valued{flag: f}, n}
+			}
+		}
+	}
+	bad, hits, goods := 0.0, map[valued]float64{}, map[valued]float64{}
+	seen := map[valued]bool{}
 	see := func(w *window, t int) {
 		isBad := w == a.cur && (w.outcomes[t].bad() || w.outcomes[t].diverged)
 		if isBad {
 			bad++
 		}
-		seen := map[string]bool{}
-		note := func(attrs telemetry.Attrs) {
-			v := ""
-			if attrs.Get(telemetry.AttrFlagKey) == flag {
-				v = attrs.First(telemetry.AttrFlagVariant, "feature_flag.result.value", "feature_flag.value")
-			} else {
-				v = attrs.First("feature_flag."+flag, "flag."+flag, flag)
+		seen = emptied(seen)
+		note := func(v valued) {
+			if v.value == "" || seen[v] {
+				return
 			}
-			if v != "" && !seen[v] {
-				seen[v] = true
-				if isBad {
-					hits[v]++
-				} else {
-					goods[v]++
+			seen[v] = true
+			if isBad {
+				hits[v]++
+			} else {
+				goods[v]++
+			}
+		}
+		noteAll := func(attrs telemetry.Attrs) {
+			var found []told
+			evaluated := ""
+			for i := range attrs {
+				if attrs[i].Key == telemetry.AttrFlagKey && flags[attrs[i].Value] {
+					evaluated = attrs[i].Value
+				}
+				if x, ok := names[attrs[i].Key]; ok && attrs[i].Value != "" {
+					x.value = attrs[i].Value
+					found = append(found, x)
+				}
+			}
+			if evaluated != "" {
+				note(valued{evaluated, attrs.First(telemetry.AttrFlagVariant, "feature_flag.result.value", "feature_flag.value")})
+			}
+			for n, x := range found {
+				better := slices.ContainsFunc(found, func(y told) bool { return y.flag == x.flag && y.rank < x.rank })
+				if x.flag != evaluated && !better && n < 64 {
+					note(x.valued)
 				}
 			}
 		}
 		for _, s := range w.traces[t].Spans {
-			note(s.Attrs)
+			noteAll(s.Attrs)
 			for e := range s.Events {
-				note(s.Events[e].Attrs)
+				noteAll(s.Events[e].Attrs)
 			}
 		}
 	}
@@ -106,10 +144,10 @@ func (a *analysis) flagAgreement(flag string) float64 {
 			see(w, t)
 		}
 	}
-	best := 0.0
+	best := map[string]float64{}
 	for v, h := range hits {
 		if bad > 0 {
-			best = max(best, h/math.Sqrt(bad*(h+goods[v])))
+			best[v.flag] = max(best[v.flag], h/math.Sqrt(bad*(h+goods[v])))
 		}
 	}
 	return best

@@ -7,6 +7,7 @@ func (a *analysis) gaps(res *Result) []Gap {
 	var out []Gap
 	add := func(code, text string) { out = append(out, Gap{code, text}) }
 	has := func(name string) bool { return slices.Contains(a.ev.Missing, name) }
+	out = append(out, a.sayCuts()...)
 	for _, d := range a.doubted {
 		add(d.code, d.text+"; "+d.help)
 	}

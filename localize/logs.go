@@ -49,13 +49,22 @@ func (e *logEvent) place() string {
 type eventLog struct {
 	k         *constants
 	miner     *miner
-	ids       map[string]int32
+	ids       map[eventKey]int32
 	list      []logEvent
 	cur, base []int32 // event of each record
 }
 
+// eventKey is what the records of one event share.
+type eventKey struct {
+	service         string
+	template        int32
+	severity        int
+	namespace, file string
+	line            int64
+}
+
 func newEventLog(cur, base *window, k *constants) *eventLog {
-	l := &eventLog{k: k, miner: newMinerOf(k.logs.similarity), ids: map[string]int32{}}
+	l := &eventLog{k: k, miner: newMinerOf(k.logs.similarity), ids: map[eventKey]int32{}}
 	l.base = l.add(base.ds.Logs, false)
 	l.cur = l.add(cur.ds.Logs, true)
 	return l
@@ -71,9 +80,9 @@ func (l *eventLog) add(logs []telemetry.Log, current bool) []int32 {
 		file := r.Attrs.Get(telemetry.AttrCodeFile)
 		line, _ := r.Attrs.Int(telemetry.AttrCodeLine)
 		// Loggers of frameworks say the class; a line without any place says nothing.
-		key := fmt.Sprintf("%s\x00%d\x00%d", service, tpl, severityClass(r.Severity))
+		key := eventKey{service: service, template: tpl, severity: severityClass(r.Severity)}
 		if line > 0 && (namespace != "" || file != "") {
-			key = fmt.Sprintf("%s\x00%s\x00%s\x00%d", service, namespace, file, line)
+			key = eventKey{service: service, namespace: namespace, file: file, line: line, template: -1}
 		}
 		id, ok := l.ids[key]
 		if !ok {
@@ -221,23 +230,6 @@ func (a *analysis) findLogs() {
 		}
 		a.board.add(e.service, r)
 	}
-}
-
-// mentioned lists the other services whose names occur in a message as words.
-func (a *analysis) mentioned(self, body string) []string {
-	if len(body) > 2000 {
-		body = body[:2000]
-	}
-	var out []string
-	for _, s := range a.services {
-		if s == self || len(s) < 4 || strings.Contains(self, s) {
-			continue
-		}
-		if i := strings.Index(body, s); i >= 0 && wordEdge(body, i-1) && wordEdge(body, i+len(s)) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // wordEdge says that position i of s is outside any name.

@@ -2,6 +2,7 @@ package localize
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -113,7 +114,8 @@ func values(s *telemetry.Series) []sample {
 			}
 		}
 	}
-	return out
+	// What is no number says nothing, and would make every sum that it is part of say nothing.
+	return slices.DeleteFunc(out, func(x sample) bool { return math.IsNaN(x.v) || math.IsInf(x.v, 0) })
 }
 
 // seriesKey is what a series is the same by in both windows. Instances of a service are

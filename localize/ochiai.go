@@ -31,7 +31,7 @@ func (a *analysis) findOchiai() {
 	hit := map[int32]bool{}
 	count := func(w *window) {
 		for t := range w.recs {
-			clear(hit)
+			hit = emptied(hit)
 			for _, r := range w.recs[t] {
 				limit, known := limits[r.op]
 				if r.origin || known && float64(r.path) > limit {

@@ -183,6 +183,9 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 			continue
 		}
 		share := keys[k] * (1 - a.handling[k])
+		if a.k.outside.peer.of(share) <= 0 {
+			continue // too little to say anything
+		}
 		cause := CauseExternal
 		what := "an outside peer"
 		kind := a.graph.kinds[k.to]
@@ -238,7 +241,10 @@ func (a *analysis) shorterDeadline(k edgeKey) bool {
 	return sameMoment && quantile(healthy, 0.98) > a.k.outside.patience*quantile(given, 0.5)
 }
 
-func (a *analysis) isService(name string) bool { return slices.Contains(a.services, name) }
+func (a *analysis) isService(name string) bool {
+	_, ok := slices.BinarySearch(a.services, name)
+	return ok
+}
 
 func sortedEdges(m map[edgeKey]float64) []edgeKey {
 	out := make([]edgeKey, 0, len(m))

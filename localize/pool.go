@@ -251,6 +251,7 @@ func histogramRate(s *telemetry.Series) float64 {
 // findPools looks for work that queues for a connection: a pool at its limit whose waits or
 // queue grew.
 func (a *analysis) findPools() {
+	var busiest map[string]poolUser
 	for _, p := range a.poolsOf() {
 		wait, waitBase := quantile(sorted(p.wait), 0.95), quantile(sorted(p.waitBase), 0.95)
 		pending, pendingBase := quantile(sorted(p.pending), 0.95), quantile(sorted(p.pendingBase), 0.95)
@@ -279,7 +280,13 @@ func (a *analysis) findPools() {
 		if p.pool != "" {
 			d["pool"] = p.pool
 		}
-		id, peer := a.poolOperation(p.service)
+		if busiest == nil {
+			busiest = a.poolOperations()
+		}
+		id, peer := int32(-1), ""
+		if u, ok := busiest[p.service]; ok {
+			id, peer = mostVoted(u.added), u.peer
+		}
 		if peer != "" {
 			d["peer"] = peer
 		}
@@ -310,30 +317,34 @@ func (a *analysis) findPools() {
 	}
 }
 
-// poolOperation is the operation of a service that waits most while its pool is short: of
-// those with a database below them the one that holds up traces longest.
-func (a *analysis) poolOperation(service string) (int32, string) {
-	added := map[int32]float64{}
-	peer := ""
+// poolUser is the operations of a service that have a database below them, with the time they hold up traces.
+type poolUser struct {
+	added map[int32]float64
+	peer  string
+}
+
+// poolOperations finds, for each service, what waits while its pool is short. The operation to name is
+// the one that holds up traces longest.
+func (a *analysis) poolOperations() map[string]poolUser {
+	out := map[string]poolUser{}
 	for t := range a.cur.traces {
 		tr, recs := &a.cur.traces[t], a.cur.recs[t]
 		for i, s := range tr.Spans {
-			if s.Resource.Service != service {
-				continue
-			}
 			for _, c := range tr.Children(i) {
-				if op := &a.ops.list[recs[c].op]; op.database && op.service == service {
-					added[recs[i].op] += float64(recs[i].path)
-					peer = op.peer
+				if op := &a.ops.list[recs[c].op]; op.database && op.service == s.Resource.Service {
+					u := out[op.service]
+					if u.added == nil {
+						u.added = map[int32]float64{}
+					}
+					u.added[recs[i].op] += float64(recs[i].path)
+					u.peer = op.peer
+					out[op.service] = u
 					break
 				}
 			}
 		}
 	}
-	if len(added) == 0 {
-		return -1, ""
-	}
-	return mostVoted(added), peer
+	return out
 }
 
 func slicesMax(v []float64) float64 {

@@ -21,6 +21,10 @@ type analysis struct {
 	events    *eventLog
 
 	doubted          []doubt
+	cut              []Gap // what was too much to look at
+	named            *nameIndex
+	directories      map[string]string // services by the names that their directories may have
+	calledBy         map[string][]string
 	symptom          Symptom
 	worst, worstSlow float64 // strongest evidence of any root operation
 	onset            int64   // when users began to notice
@@ -53,21 +57,27 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
 		handling: map[edgeKey]float64{},
 	}
+	a.limit()
 	a.ops.routes = newRoutes()
 	a.ops.routes.learn(ev.Baseline.Spans)
 	a.ops.routes.learn(ev.Incident.Spans)
 	a.ops.routes.settle()
-	a.base, a.cur = newWindow(&ev.Baseline, a.ops), newWindow(&ev.Incident, a.ops)
+	a.base, a.cur = &window{ds: &ev.Baseline}, &window{ds: &ev.Incident}
+	beside(
+		func() { a.events = newEventLog(a.cur, a.base, k) },
+		a.cur.arrange, a.base.arrange,
+		func() { a.shifts = a.findShifts() },
+		func() { a.services = allServices(&ev) },
+	)
+	a.base.number(a.ops)
+	a.cur.number(a.ops)
 	healthy := a.base.latencies()
 	markSlow(a.cur, healthy, &k.window)
 	markSlow(a.base, healthy, &k.window)
-	a.services = allServices(&ev)
-	a.events = newEventLog(a.cur, a.base, k)
 
 	a.symptom = findSymptom(a, inc)
 	a.findSequence()
 	a.raised = a.raisedEvents()
-	a.shifts = a.findShifts()
 	a.onset = a.findOnset(a.badTimes())
 	a.causeOnset = a.findCauseOnset()
 	a.symptom.From = time.Unix(0, a.onset).UTC()

@@ -37,7 +37,7 @@ func (a *analysis) findRepeated() {
 		}
 		return perParent
 	}
-	cur, base := tally(a.cur), tally(a.base)
+	cur, base := both(a, tally)
 	keys := make([]groupKey2, 0, len(cur))
 	for k := range cur {
 		keys = append(keys, k)

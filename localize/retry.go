@@ -26,7 +26,7 @@ func siblings(w *window, visit func(g *group)) {
 	var groups []group
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
-		clear(byKey)
+		byKey = emptied(byKey)
 		groups = groups[:0]
 		for _, i := range tr.Order() {
 			if !tr.Spans[i].Kind.Outgoing() && !hasStatement(tr.Spans[i]) {
@@ -137,7 +137,7 @@ func outages(calls []attemptTime) []float64 {
 // (shorter pauses, more attempts, more parents that give up), not the failures of the peer.
 func (a *analysis) findRetries() {
 	k := &a.k.shape
-	cur, base := retries(a.cur), retries(a.base)
+	cur, base := both(a, retries)
 	for _, id := range sortedOps(cur) {
 		st := cur[id]
 		if st.retrying < k.retrying {

@@ -206,7 +206,12 @@ func (a *analysis) breaks(w *window, seqs []sequence, steps map[stepKey]odd, bas
 
 // findSequence adds the breaks as evidence.
 func (a *analysis) findSequence() {
-	base, cur := sequences(a.base, a.events.base), sequences(a.cur, a.events.cur)
+	cur, base := both(a, func(w *window) []sequence {
+		if w == a.base {
+			return sequences(w, a.events.base)
+		}
+		return sequences(w, a.events.cur)
+	})
 	if len(base) == 0 || len(cur) == 0 {
 		return
 	}

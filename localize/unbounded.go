@@ -22,7 +22,8 @@ func (a *analysis) findUnbounded() {
 		}
 		return out
 	}
-	cur, base := collect(a.cur, a.onset), collect(a.base, 0)
+	cur, base := both(a, func(w *window) map[int32][]float64 { return collect(w, a.since(w)) })
+	var explained map[int32]bool
 	for _, id := range sortedOps(cur) {
 		b := base[id]
 		if float64(len(b)) < a.k.window.enough {
@@ -38,7 +39,13 @@ func (a *analysis) findUnbounded() {
 			}
 			longest = max(longest, d)
 		}
-		if slow < a.k.shape.long || a.callees[id] != "" && a.explainedBelow(id) {
+		if slow < a.k.shape.long {
+			continue
+		}
+		if explained == nil {
+			explained = a.explainedBelow()
+		}
+		if a.callees[id] != "" && explained[id] {
 			continue
 		}
 		a.unbounded[id] = true
@@ -53,20 +60,24 @@ func (a *analysis) findUnbounded() {
 	}
 }
 
-// explainedBelow says that calls of an operation are long because the callee's own spans are.
-func (a *analysis) explainedBelow(op int32) bool {
-	own, below := 0.0, 0.0
+// explainedBelow are the operations whose calls are long because the callee's own spans are.
+func (a *analysis) explainedBelow() map[int32]bool {
+	type times struct{ own, below float64 }
+	byOp := map[int32]times{}
 	for t := range a.cur.recs {
 		tr := &a.cur.traces[t]
 		for i := range a.cur.recs[t] {
-			if a.cur.recs[t][i].op != op {
-				continue
-			}
-			own += tr.Spans[i].Duration.Seconds()
+			x := byOp[a.cur.recs[t][i].op]
+			x.own += tr.Spans[i].Duration.Seconds()
 			for _, c := range tr.Children(i) {
-				below += tr.Spans[c].Duration.Seconds()
+				x.below += tr.Spans[c].Duration.Seconds()
 			}
+			byOp[a.cur.recs[t][i].op] = x
 		}
 	}
-	return below > a.k.shape.below*own
+	out := map[int32]bool{}
+	for op, x := range byOp {
+		out[op] = x.below > a.k.shape.below*x.own
+	}
+	return out
 }

@@ -43,7 +43,16 @@ type window struct {
 const logBucket = 2 * time.Second
 
 func newWindow(ds *telemetry.Dataset, ops *operations) *window {
-	w := &window{ds: ds, traces: telemetry.GroupTraces(ds.Spans)}
+	w := &window{ds: ds}
+	w.arrange()
+	w.number(ops)
+	return w
+}
+
+// arrange concludes what does not depend on the names of operations.
+func (w *window) arrange() {
+	ds := w.ds
+	w.traces = telemetry.GroupTraces(ds.Spans)
 	w.recs = make([][]spanRec, len(w.traces))
 	w.outcomes = make([]traceRec, len(w.traces))
 	all := make([]spanRec, len(ds.Spans))
@@ -54,19 +63,28 @@ func newWindow(ds *telemetry.Dataset, ops *operations) *window {
 		all = all[len(tr.Spans):]
 		w.recs[t] = recs
 		for i, s := range tr.Spans {
-			recs[i].op = ops.of(s)
 			recs[i].outcome = judge(s)
 		}
-		ops.nameCalls(tr, recs)
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
-		w.outcomes[t] = traceRec{root: root, op: requestClass(tr, recs, root, ops), duration: tr.Spans[root].Duration.Seconds(),
+		w.outcomes[t] = traceRec{root: root, duration: tr.Spans[root].Duration.Seconds(),
 			failed: recs[root].outcome == failed || entryFailed(tr, recs, root)}
 		path.walk(tr, root, recs)
 	}
 	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket, ds.CorrelationKeys...)
 	w.from, w.to = span(ds)
-	return w
+}
+
+// number names the operations. The numbers of the second window follow those of the first.
+func (w *window) number(ops *operations) {
+	for t := range w.traces {
+		tr, recs := &w.traces[t], w.recs[t]
+		for i, s := range tr.Spans {
+			recs[i].op = ops.of(s)
+		}
+		ops.nameCalls(tr, recs)
+		w.outcomes[t].op = requestClass(tr, recs, w.outcomes[t].root, ops)
+	}
 }
 
 // findOrigins marks failed spans that no failure below explains: where the failure began, as
