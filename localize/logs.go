@@ -28,6 +28,9 @@ type logEvent struct {
 	thrown    bool // carries an exception or a stack
 	sample    *telemetry.Log
 	cur, base []int64 // times
+	// Records of one request or one second are one episode: a request that writes the same line eighty
+	// times is no eighty events.
+	curEpisodes, baseEpisodes episodes
 }
 
 // text is the event in words.
@@ -102,8 +105,10 @@ func (l *eventLog) add(logs []telemetry.Log, current bool) []int32 {
 		}
 		if current {
 			e.cur = append(e.cur, r.Time)
+			e.curEpisodes.see(r)
 		} else {
 			e.base = append(e.base, r.Time)
+			e.baseEpisodes.see(r)
 		}
 		out[i] = id
 	}
@@ -125,7 +130,8 @@ func isThrown(r *telemetry.Log) bool {
 // raisedEvent is a log event that became more frequent.
 type raisedEvent struct {
 	*logEvent
-	z        float64
+	z        float64 // of the records
+	sure     float64 // of the requests or seconds with such records, see episodes
 	strength float64
 	fresh    bool // never seen healthy
 	first    int64
@@ -142,14 +148,18 @@ func (a *analysis) raisedEvents() []raisedEvent {
 		}
 		k, kb := float64(len(e.cur)), float64(len(e.base))
 		x := exposure(e.service)
-		z := math.Sqrt(k)
-		if x[1] > 0 {
-			z = zRate(k, x[0], kb, x[1])
+		rise := func(k, kb float64) float64 {
+			z := math.Sqrt(k)
+			if x[1] > 0 {
+				z = zRate(k, x[0], kb, x[1])
+			}
+			if kb == 0 {
+				// Nothing healthy to compare with: chance alone would bring a rare event once or twice.
+				z = max(z, math.Sqrt(k))
+			}
+			return z
 		}
-		if kb == 0 {
-			// Nothing healthy to compare with: chance alone would bring a rare event once or twice.
-			z = max(z, math.Sqrt(k))
-		}
+		z := rise(k, kb)
 		if z < a.k.logs.z || x[1] > 0 && k/x[0] <= kb/x[1] {
 			continue
 		}
@@ -157,7 +167,7 @@ func (a *analysis) raisedEvents() []raisedEvent {
 		if e.severity < errorLevel && !e.thrown {
 			strength *= a.k.logs.warning
 		}
-		out = append(out, raisedEvent{logEvent: e, z: z, strength: strength, fresh: kb == 0, first: e.cur[0]})
+		out = append(out, raisedEvent{logEvent: e, z: z, sure: rise(e.curEpisodes.n, e.baseEpisodes.n) / math.Sqrt(dispersion(e.base, a.base.from, a.base.to)), strength: strength, fresh: kb == 0, first: e.cur[0]})
 	}
 	slices.SortFunc(out, func(x, y raisedEvent) int {
 		if x.strength != y.strength {

@@ -8,7 +8,16 @@ import (
 // present is how sure it is that something is wrong at all, 0..1: the strongest of the
 // questions that do not depend on where the fault is. Each ramp starts where chance ends: with a
 // handful of questions per window, a z score of 4 comes up by chance once in several thousand.
-func (a *analysis) present() float64 {
+//
+// Whoever looks needs a place to begin even where little is sure, so there are two answers: listed
+// decides whether suspects are named at all, sure how confident anybody may be. They differ in what a
+// burst of log records is worth: to the second it is one event, and a lone warning is none.
+func (a *analysis) present() (listed, sure float64) {
+	return a.presence(func(e *raisedEvent) float64 { return e.z }, 1), a.presence(func(e *raisedEvent) float64 { return e.sure }, 2)
+}
+
+// presence asks the questions; warnings is how many different warnings are a sign by themselves.
+func (a *analysis) presence(z func(*raisedEvent) float64, warnings int) float64 {
 	k := &a.k.combine
 	p := k.presentEdge.of(a.worst)
 	if len(a.base.traces) == 0 {
@@ -30,14 +39,18 @@ func (a *analysis) present() float64 {
 		}
 	}
 	p = max(p, a.oddity(a.divergence))
-	for _, e := range a.raised {
-		if e.severity >= errorLevel || e.thrown {
-			p = max(p, k.presentError.of(e.z))
+	var warned []float64
+	for i := range a.raised {
+		if e := &a.raised[i]; e.severity >= errorLevel || e.thrown {
+			p = max(p, k.presentError.of(z(e)))
 		} else {
-			p = max(p, k.presentQuiet*k.presentWarning.of(e.z))
+			warned = append(warned, k.presentQuiet*k.presentWarning.of(z(e)))
 		}
 	}
-	p = max(p, a.shiftEvidence())
+	if slices.Sort(warned); len(warned) >= warnings {
+		p = max(p, warned[len(warned)-warnings])
+	}
+	p = max(p, a.shiftEvidence(), a.veiled)
 	if a.base.empty() {
 		p = min(p, k.presentFailed)
 	}

@@ -33,6 +33,7 @@ type analysis struct {
 	graph, graphBase *traffic
 	places           *places
 	hidden           map[edgeKey][]Hidden // faults that callers keep from their own callers
+	veiled           float64              // how surely there are any that matter, 0..1
 	callees          map[int32]string
 
 	raised     []raisedEvent
@@ -92,6 +93,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findNetwork()
 	a.findUnbounded()
 	a.findErrors()
+	a.findHidden()
 	a.findLatency()
 	a.findOchiai()
 	a.findLogs()
@@ -105,7 +107,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findFirst()
 
 	a.doubted = a.doubts(inc)
-	present := a.present()
+	present, sure := a.present()
 	res := Result{Why: opt.wrong(), Symptom: a.symptom, Counts: a.counts()}
 	if present < k.combine.wrong {
 		res.Decision, res.Cause = Abstain, CauseNone
@@ -130,7 +132,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.weighChanges()
 	suspects = a.board.rank()
 	v := a.classifyCause(suspects)
-	a.write(&res, suspects, v, present)
+	a.write(&res, suspects, v, min(present, sure))
 	return res
 }
 
