@@ -43,6 +43,15 @@ type Plan struct {
 	Progress func(line string)
 }
 
+// For is the plan for one alert. expr is the alert's expression, "" where it has to be asked for.
+func (p Plan) For(in incident.Incident, expr string) Plan {
+	p.Incident, p.Expr = in, expr
+	if in.Service != "" {
+		p.Services = []string{in.Service}
+	}
+	return p
+}
+
 // Summary says what was asked where, what came, and what is missing.
 type Summary struct {
 	Schema     string    `json:"schema"`
@@ -223,11 +232,17 @@ func (g *gatherer) surroundings(ctx context.Context) {
 // choose settles the windows, and asks the servers whether they have the healthy one.
 func (g *gatherer) choose(ctx context.Context) {
 	var choice Choice
-	for probe := 0; ; probe++ {
+	var probed []Window
+	for {
 		choice = ChooseWindows(g.facts)
-		if choice.NoBaseline() || probe == mostProbes {
+		if choice.NoBaseline() {
 			break
 		}
+		if len(probed) == mostProbes {
+			choice.Baseline, choice.Reason = Window{}, fmt.Sprintf("no healthy window: the servers have none of the %d that were looked at; %s", mostProbes, choice.Reason)
+			break
+		}
+		probed = append(probed, choice.Baseline)
 		lacking := g.probe(ctx, choice.Baseline)
 		if len(lacking) == 0 {
 			break
@@ -236,18 +251,16 @@ func (g *gatherer) choose(ctx context.Context) {
 			g.facts.Lacking = append(g.facts.Lacking, Lack{choice.Baseline, server})
 		}
 	}
-	if choice.NoBaseline() && len(g.facts.Lacking) > 0 {
-		// One server that keeps less than others shall not cost the comparison by the others.
-		lenient := g.facts
-		lenient.Lacking = nil
-		if again := ChooseWindows(lenient); !again.NoBaseline() {
-			servers := map[string]int{}
-			for _, l := range g.facts.Lacking {
-				servers[l.Server]++
-			}
-			if len(servers) < len(g.probed()) {
-				choice = again
-			}
+	// One server that keeps less than others shall not cost the comparison by the others.
+	for _, s := range g.probed() {
+		if !choice.NoBaseline() {
+			break
+		}
+		without := g.facts
+		without.Lacking = slices.DeleteFunc(slices.Clone(g.facts.Lacking), func(l Lack) bool { return l.Server == s.Name() })
+		if again := ChooseWindows(without); slices.Contains(probed, again.Baseline) && len(g.probed()) > 1 {
+			again.Reason += "; " + s.Name() + " has nothing of it"
+			choice = again
 		}
 	}
 	g.sum.Incident, g.sum.Choice = choice.Incident, choice.Reason

@@ -38,6 +38,8 @@ func Open(conf config.Sources, s Surroundings, tags func(config.DeploySource) (C
 		switch conf.Traces.Kind {
 		case "jaeger":
 			p.Traces = NewJaeger(c, limits)
+		case "tempo":
+			p.Traces = NewTempo(c, limits, conf.Traces.Query)
 		default:
 			return p, fmt.Errorf("no source of traces is called %q", clip(conf.Traces.Kind, 40))
 		}

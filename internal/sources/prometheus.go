@@ -47,8 +47,6 @@ const (
 	wideMetric = 1000
 	// wideSeries is how many series are taken of such a sum.
 	wideSeries = 200
-	// finest is the finest resolution asked for, Prometheus' usual interval of scrapes.
-	finest = 15 * time.Second
 	// metricNames is how many names of metrics are looked at.
 	metricNames = 20_000
 )
@@ -131,11 +129,18 @@ func (p *Prometheus) said(err error) error {
 	return err
 }
 
-// Probe says whether there is any series in the window: of the alert's expression where it is known.
+// Probe says whether there is any series in the window: of the metrics of the alert's expression, or of scrapes. Labels
+// are left out of account: a status that only failures have is absent from a healthy window.
 func (p *Prometheus) Probe(ctx context.Context, q Query) (bool, error) {
 	match := p.match("")
 	if sel := Selectors(q.Expr); len(sel) > 0 {
-		match = p.restrict(sel[0]).String()
+		names := []string{"up"}
+		for _, s := range sel {
+			if s.Metric != "" {
+				names = append(names, s.Metric)
+			}
+		}
+		match = p.named(names)
 	}
 	found, _, _, err := p.api.Series(ctx, []string{match}, q.Window.From, q.Window.To, promv1.WithLimit(1))
 	if err != nil {
@@ -150,14 +155,6 @@ func (p *Prometheus) match(name string) string {
 		return `{__name__=~".+"}`
 	}
 	return name + "{" + p.o.Match + "}"
-}
-
-// restrict leaves of a selector of the alert what must hold for other services as well: that it is not about one
-// service alone is what makes services comparable.
-func (p *Prometheus) restrict(s Selector) Selector {
-	return Selector{Metric: s.Metric, Matchers: slices.DeleteFunc(slices.Clone(s.Matchers), func(m Matcher) bool {
-		return slices.Contains(p.o.ServiceLabels, m.Label) || m.Label == "instance" || m.Label == "pod"
-	})}
 }
 
 // Expression is the expression of the alert by its name, from the server's rules; "" where there is none.
@@ -326,9 +323,9 @@ func (f *promFetch) names(ctx context.Context) ([]string, error) {
 // step is the resolution of a range query for series that have a sample every interval.
 func (f *promFetch) step(interval time.Duration) time.Duration {
 	length := f.q.Window.To.Sub(f.q.Window.From)
-	step := max(interval, finest)
-	if interval > 0 && interval < finest {
-		step = interval
+	step := interval
+	if interval <= 0 {
+		step = time.Second // an expression, which has a value at any time
 	}
 	if coarse := length / time.Duration(f.p.o.Points); coarse > step {
 		// A multiple of the interval, so that each step sees a new sample.

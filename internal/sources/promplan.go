@@ -28,6 +28,9 @@ var interests = []*regexp.Regexp{
 // noise is what monitoring says about itself.
 var noise = regexp.MustCompile(`^(ALERTS|ALERTS_FOR_STATE|scrape_|prometheus_|promhttp_|alertmanager_|net_conntrack_|loki_|cortex_|tempo_|go_info$|.*_created$|target_info$|go_memstats_(mspan|mcache|buck|other|lookups|gc_sys)|go_sched_|go_gc_(cycles|heap_goal))`)
 
+// scrapeInterval is Prometheus' usual interval, where a series does not tell its own.
+const scrapeInterval = 15 * time.Second
+
 // promBatch is one request: metrics that are asked for together.
 type promBatch struct {
 	names    []string
@@ -190,10 +193,13 @@ func (f *promFetch) size(ctx context.Context, names []string) (map[string]int, m
 	m, err := f.vector(ctx, strings.Join(each, " or "), f.q.Window.To.Add(-time.Millisecond))
 	if err != nil {
 		f.partial("the resolution of %s and %d more metrics is guessed: %v", names[0], len(names)-1, f.p.said(err))
-		return counts, intervals, nil
+		m = nil
 	}
-	for name, n := range m {
-		intervals[name] = max((span / time.Duration(n)).Round(time.Second), time.Second)
+	for name := range counts {
+		intervals[name] = scrapeInterval
+		if n := m[name]; n >= 2 {
+			intervals[name] = max((span / time.Duration(n)).Round(time.Second), time.Second)
+		}
 	}
 	return counts, intervals, nil
 }
