@@ -65,7 +65,7 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 		switch r.Signal {
 		case "sequence", "exception", "repeated", "shape", "handling":
 			code += r.Weight
-		case "errors":
+		case "errors", "hidden":
 			code += k.errors * r.Weight
 		case "resource_metric":
 			resource += r.Weight

@@ -110,6 +110,7 @@ func tableOf(c *constants) table {
 	c.risk.list(&t)
 	c.flag.list(&t)
 	c.outside.list(&t)
+	c.hidden.list(&t)
 	c.cause.list(&t)
 	return t
 }

@@ -8,6 +8,7 @@ import (
 
 // call is one edge of the graph while it is built: the calls of one window.
 type call struct {
+	key       edgeKey
 	n         float64
 	durations []float64 // seconds, as the caller saw them
 	errors    float64
@@ -17,6 +18,7 @@ type call struct {
 	queued    []float64 // seconds between sending and receiving
 	path      float64   // seconds of the traces' critical paths behind the edge
 	async     bool
+	cover     cover
 }
 
 type edgeKey struct{ from, to string }
@@ -35,13 +37,14 @@ type traffic struct {
 	members map[string]*member
 	kinds   map[string]string // of nodes, and of the names that their callers' operations have for them
 	path    float64           // seconds of all critical paths
+	work    map[int32]*work   // by the operation that a service was entered by
 }
 
 func (g *traffic) call(from, to string) *call {
 	k := edgeKey{from, to}
 	c := g.calls[k]
 	if c == nil {
-		c = &call{}
+		c = &call{key: k}
 		g.calls[k] = c
 	}
 	return c
@@ -66,10 +69,15 @@ type observer struct {
 
 	tr       *telemetry.Trace
 	recs     []spanRec
-	entered  []*call // per span: the edge over which its service was entered
-	waiting  []*call // per span: the edge whose call it stands for, if it stands for one
-	attempts map[attemptKey]attemptState
+	at       int                // index of the trace
+	entered  []*call            // per span: the edge over which its service was entered
+	waiting  []*call            // per span: the edge whose call it stands for, if it stands for one
+	home     []int              // per span: the span by which its service was entered
+	attempts map[attemptKey]int // index into tries
+	tries    []try
 	parents  map[parentKey]bool
+	units    map[parentKey]*unit // by the entry span and the edge
+	tripped  map[int]bool        // entry spans of work that a breaker kept from calling
 	services map[string]*member
 }
 
@@ -90,8 +98,6 @@ type attemptKey struct {
 	op     int32
 }
 
-type attemptState struct{ failed bool }
-
 type parentKey struct {
 	parent int
 	c      *call
@@ -99,10 +105,11 @@ type parentKey struct {
 
 // observe builds the graph of one window. Its cost is linear in the spans.
 func observe(w *window, ops *operations, p *places) *traffic {
-	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}}
-	o := observer{traffic: g, ops: ops, places: p, attempts: map[attemptKey]attemptState{}, parents: map[parentKey]bool{}, services: map[string]*member{}}
+	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}, work: map[int32]*work{}}
+	o := observer{traffic: g, ops: ops, places: p, attempts: map[attemptKey]int{}, parents: map[parentKey]bool{}, units: map[parentKey]*unit{}, tripped: map[int]bool{}, services: map[string]*member{}}
 	o.findSenders(w)
 	for t := range w.traces {
+		o.at = t
 		o.trace(&w.traces[t], w.recs[t])
 	}
 	for _, c := range g.calls {
@@ -161,9 +168,10 @@ func receives(s *telemetry.Span) bool {
 
 func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 	o.tr, o.recs = tr, recs
-	o.attempts, o.parents = emptied(o.attempts), emptied(o.parents)
+	o.attempts, o.parents, o.units, o.tries = emptied(o.attempts), emptied(o.parents), emptied(o.units), o.tries[:0]
 	o.entered = slices.Grow(o.entered[:0], len(recs))[:len(recs)]
 	o.waiting = slices.Grow(o.waiting[:0], len(recs))[:len(recs)]
+	o.home = slices.Grow(o.home[:0], len(recs))[:len(recs)]
 	clear(o.entered)
 	clear(o.waiting)
 	for _, i := range tr.Order() {
@@ -175,12 +183,16 @@ func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 			o.kinds[m.name] = nodeService
 			o.services[m.name] = m
 		}
+		o.home[i] = i
 		if p >= 0 && tr.Spans[p].Resource.Service == s.Resource.Service {
-			o.entered[i] = o.entered[p]
+			o.entered[i], o.home[i] = o.entered[p], o.home[p]
 		}
 		crossing := p >= 0 && tr.Spans[p].Resource.Service != s.Resource.Service
 		// A service that calls itself is entered anew.
 		again := p >= 0 && !crossing && tr.Spans[p].Kind.Outgoing() && s.Kind.Incoming()
+		if again {
+			o.home[i] = i
+		}
 		if crossing || again || p < 0 && (s.Parent.IsZero() || s.Kind.Incoming() || s.Kind == telemetry.KindUnspecified) {
 			m.n++
 			m.durations = append(m.durations, s.Duration.Seconds())
@@ -200,6 +212,7 @@ func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 			o.unanswered(i, p)
 		}
 	}
+	o.cover()
 	for i := range recs {
 		if recs[i].path == 0 {
 			continue
@@ -238,6 +251,9 @@ func (o *observer) answered(i, p int, crossing bool) {
 		}
 	}
 	o.count(c, view, o.recs[view].outcome == failed || o.recs[i].outcome == failed)
+	if view != i {
+		c.cover.abandon(tr.Spans[view], s, o.recs[view].outcome, o.recs[i].outcome)
+	}
 }
 
 // unanswered records a call that no span of a callee answers.
@@ -358,14 +374,18 @@ func (o *observer) count(c *call, view int, bad bool) {
 		c.requests++
 	}
 	k := attemptKey{caller, o.recs[view].op}
-	before, seen := o.attempts[k]
-	switch {
-	case seen && before.failed:
-		c.retries++
-	case !seen && resent(s):
+	at, seen := o.attempts[k]
+	if !seen {
+		at = len(o.tries)
+		o.attempts[k] = at
+		o.tries = append(o.tries, try{edge: c, home: o.home[view], last: view})
+	}
+	x := &o.tries[at]
+	if seen && x.failed || !seen && resent(s) {
 		c.retries++
 	}
-	o.attempts[k] = attemptState{bad}
+	x.failed, x.last = bad, view
+	x.failures += b2i(bad)
 }
 
 // resent says that a span is the repetition of a request, by its client's own count.

@@ -14,6 +14,8 @@ func Signals() []Signal {
 	return []Signal{
 		{"errors", "In which operation did the failing requests begin to fail, and does it fail more than when healthy?", "the first anomalous caller up the failing chain, as in Liu et al., MicroHECL (ICSE-SEIP 2021), on single traces", "weight.errors"},
 		{"handling", "Which failing call is no longer coped with by its caller?", "Nygard, Release It! (2018), on retries and fallbacks", "weight.errors"},
+		{"hidden", "Behind which caller's fallback, repetition or open breaker do more calls fail than when healthy, and where did they begin to?", "Nygard, Release It! (2018), chapters 4 and 5", "hidden.weight"},
+		{"stands_in", "Whose own answers are only a stand-in for those of a service that fails?", "", "hidden.weight"},
 		{"network", "Which service is the common end of the connections that got slower between caller's and callee's clock?", "precision and recall of an explanation, as in Adtributor (Bhagwan et al., NSDI 2014)", "weight.network"},
 		{"latency", "Which operation's own time on the critical path grew?", "Zhang et al., CRISP (USENIX ATC 2022), sections 4 and 5", "weight.latency"},
 		{"ochiai", "Which operations were abnormal in the bad traces and only there?", "Abreu, Zoeteweij, van Gemund, On the Accuracy of Spectrum-based Fault Localization (2007)", "weight.ochiai"},

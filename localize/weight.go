@@ -24,6 +24,7 @@ type constants struct {
 	risk     riskConstants
 	flag     flagConstants
 	outside  outsideConstants
+	hidden   hiddenConstants
 	cause    causeConstants
 }
 
