@@ -9,7 +9,7 @@ func (x *run) call(f *frame, st *step, attempt int, done func(outcome)) {
 	}
 	br := f.pod.breakerOf(st)
 	if st.breaker && br.until > x.now {
-		x.settled(f, st, outcome{503, &failure{kind: failBreaker, peer: st.op.svc.name}}, done)
+		x.settled(f, st, outcome{status: 503, f: &failure{kind: failBreaker, peer: st.op.svc.name}}, done)
 		return
 	}
 	c := x.begin(f, f.span, kindClient)
@@ -31,12 +31,12 @@ func (x *run) call(f *frame, st *step, attempt int, done func(outcome)) {
 	}
 	x.deadline(st, f, st.op.svc.name, settle)
 	if fl := f.pod.resolve(x, st.op.svc.name); fl != nil {
-		x.after(0.02, func() { settle(outcome{503, fl}) })
+		x.after(0.02, func() { settle(outcome{status: 503, f: fl}) })
 		return
 	}
 	target := x.pick(st.op.svc, f.rq)
 	if target == nil {
-		x.after(0.002, func() { settle(outcome{503, &failure{kind: failRefused, peer: st.op.svc.name}}) })
+		x.after(0.002, func() { settle(outcome{status: 503, f: &failure{kind: failRefused, peer: st.op.svc.name}}) })
 		return
 	}
 	there, ok := x.network(f.pod, target)
@@ -56,16 +56,13 @@ func (x *run) call(f *frame, st *step, attempt int, done func(outcome)) {
 
 // seen is a callee's outcome as its caller sees it.
 func (x *run) seen(o outcome, peer string) outcome {
-	if !o.failed() || o.f == nil {
+	switch {
+	case !o.failed() || o.f == nil || !o.answered:
 		return o
+	case o.f.kind == failAbsent:
+		return outcome{status: o.status, f: &failure{kind: failAbsent, peer: peer, origin: o.f.origin}}
 	}
-	switch o.f.kind {
-	case failRefused, failReset:
-		return o
-	case failAbsent:
-		return outcome{o.status, &failure{kind: failAbsent, peer: peer, origin: o.f.origin}}
-	}
-	return outcome{o.status, &failure{kind: failStatus, peer: peer, status: o.status, cause: o.f}}
+	return outcome{status: o.status, f: &failure{kind: failStatus, peer: peer, status: o.status, cause: o.f}}
 }
 
 // deadline ends a call that lasts too long.
@@ -74,7 +71,7 @@ func (x *run) deadline(st *step, f *frame, peer string, settle func(outcome)) {
 	if wait <= 0 {
 		wait = 2 * time.Minute // what the operating system or a proxy allows
 	}
-	x.after(wait.Seconds(), func() { settle(outcome{504, &failure{kind: failTimeout, peer: peer, after: wait}}) })
+	x.after(wait.Seconds(), func() { settle(outcome{status: 504, f: &failure{kind: failTimeout, peer: peer, after: wait}}) })
 }
 
 // again says whether a call is repeated.
@@ -116,7 +113,7 @@ func (x *run) settled(f *frame, st *step, o outcome, done func(outcome)) {
 	case f.op.svc.role == gateway && o.status >= 500:
 		status = 502
 	}
-	done(outcome{status, o.f})
+	done(outcome{status: status, f: o.f})
 }
 
 // complain writes what a caller says of a call that failed.
@@ -199,7 +196,7 @@ func (x *run) outside(f *frame, st *step, attempt int, done func(outcome)) {
 	state := x.partys[st.party.index]
 	br := f.pod.breakerOf(st)
 	if st.breaker && br.until > x.now {
-		x.settled(f, st, outcome{503, &failure{kind: failBreaker, peer: st.party.host}}, done)
+		x.settled(f, st, outcome{status: 503, f: &failure{kind: failBreaker, peer: st.party.host}}, done)
 		return
 	}
 	c := x.begin(f, f.span, kindClient)
@@ -221,11 +218,11 @@ func (x *run) outside(f *frame, st *step, attempt int, done func(outcome)) {
 	}
 	x.deadline(st, f, st.party.host, settle)
 	if fl := f.pod.resolve(x, st.party.host); fl != nil {
-		x.after(0.02, func() { settle(outcome{503, fl}) })
+		x.after(0.02, func() { settle(outcome{status: 503, f: fl}) })
 		return
 	}
 	if state.tls {
-		x.after(0.03, func() { settle(outcome{503, &failure{kind: failTLS, peer: st.party.host}}) })
+		x.after(0.03, func() { settle(outcome{status: 503, f: &failure{kind: failTLS, peer: st.party.host}}) })
 		return
 	}
 	if x.random.chance(state.hangs) {
@@ -242,7 +239,7 @@ func (x *run) outside(f *frame, st *step, attempt int, done func(outcome)) {
 			if status == 0 {
 				status = 503
 			}
-			settle(outcome{status, &failure{kind: failStatus, peer: st.party.host, status: status}})
+			settle(outcome{status: status, f: &failure{kind: failStatus, peer: st.party.host, status: status}})
 			return
 		}
 		settle(outcome{status: 200})

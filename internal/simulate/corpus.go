@@ -39,7 +39,8 @@ func (b *Bundle) write(to Sink) error {
 	if err := to.Context(b.Changes, b.Deploys, b.Flags); err != nil {
 		return err
 	}
-	for name, w := range map[string]*Window{"incident": &b.Incident, "baseline": &b.Baseline} {
+	for i, w := range []*Window{&b.Incident, &b.Baseline} {
+		name := [...]string{"incident", "baseline"}[i]
 		if w.Traces.SpanCount() > 0 {
 			if err := to.Traces(name, w.Traces); err != nil {
 				return err

@@ -36,7 +36,7 @@ func (x *run) query(f *frame, st *step, done func(outcome)) {
 		x.statement(f, st, state, pool, done)
 	}, func() {
 		f.pod.stat.poolTimeouts++
-		done(outcome{500, &failure{kind: failPool, peer: st.store.name, origin: f.op, after: time.Duration(f.op.svc.poolWait * float64(time.Second))}})
+		done(outcome{status: 500, f: &failure{kind: failPool, peer: st.store.name, origin: f.op, after: time.Duration(f.op.svc.poolWait * float64(time.Second))}})
 	})
 }
 
@@ -70,7 +70,7 @@ func (x *run) statement(f *frame, st *step, state *storeState, pool *limiter, do
 	}
 	if refused != nil {
 		refused.origin = f.op
-		x.after(0.003, func() { finish(outcome{500, refused}) })
+		x.after(0.003, func() { finish(outcome{status: 500, f: refused}) })
 		return
 	}
 	travel, ok := x.disturb(x.random.logNormal(0.0003, 0.4), (f.pod.netDelay+state.delay)*2, f.pod.netLoss)
@@ -125,7 +125,7 @@ func (x *run) lookup(f *frame, st *step, done func(outcome)) {
 		x.steps(f, st.sub, done)
 	}
 	if state.down {
-		x.after(0.002, func() { end(outcome{500, &failure{kind: failRefused, peer: st.store.name}}) })
+		x.after(0.002, func() { end(outcome{status: 500, f: &failure{kind: failRefused, peer: st.store.name}}) })
 		return
 	}
 	d, ok := x.disturb(x.random.logNormal(0.0005, 0.4)*state.slow, (f.pod.netDelay+state.delay)*2, f.pod.netLoss)

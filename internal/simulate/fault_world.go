@@ -204,8 +204,8 @@ func (x *run) attempted(f *frame, st *step, fl *failure) {
 	c := x.begin(f, f.span, kindClient)
 	c.step, c.op = st, st.op
 	c.start -= int64(2 * time.Millisecond)
-	x.close(c, outcome{503, fl})
-	x.complain(f, st, outcome{503, fl}, 0)
+	x.close(c, outcome{status: 503, f: fl})
+	x.complain(f, st, outcome{status: 503, f: fl}, 0)
 }
 
 func timeoutLowered(s *scene) bool {
@@ -453,7 +453,6 @@ func poisonMessage(s *scene) bool {
 	rc := recipeOf("exception_on_input")
 	s.plan.truth.Lines = [2]int{q.consumer.line + 3, q.consumer.line + 12}
 	fails := s.exception(q.consumer, rc, "")
-	s.plan.truth.Lines = [2]int{}
 	bad := map[*request]bool{}
 	trap(q.consumer, func(f *frame) *failure {
 		if bad[f.rq] {
@@ -470,8 +469,15 @@ func poisonMessage(s *scene) bool {
 			x.enqueue(state, state.partitions[i%len(state.partitions)], &message{rq: rq, at: x.now, poison: true})
 		}
 	})
-	s.external(q.consumer.svc.name)
+	s.unreadable(q.consumer)
 	return true
+}
+
+// unreadable says that a handler cannot cope with some data: nobody changed its code, and it is there that it is mended.
+func (s *scene) unreadable(op *operation) {
+	t := &s.plan.truth
+	t.Kind, t.Service, t.Commit, t.File, t.Files, t.Region = "code", op.svc.name, "none", op.file, []string{op.file}, op.fn
+	t.Lines = [2]int{op.line + 3, op.line + 15}
 }
 
 // poisonRecord is a record that everybody of one tenant reads and no code can.
@@ -483,7 +489,6 @@ func poisonRecord(s *scene) bool {
 	tenant := s.sys.tenants[s.r.IntN(max(1, len(s.sys.tenants)/3))]
 	s.plan.truth.Lines = [2]int{op.line + 3, op.line + 12}
 	fails := s.exception(op, recipeOf("exception_on_input"), "")
-	s.plan.truth.Lines = [2]int{}
 	onset := s.onset.UnixNano()
 	trap(op, func(f *frame) *failure {
 		if f.run.now >= onset && f.rq.tenant == tenant {
@@ -491,7 +496,7 @@ func poisonRecord(s *scene) bool {
 		}
 		return nil
 	})
-	s.external(op.svc.name)
+	s.unreadable(op)
 	return true
 }
 

@@ -56,7 +56,7 @@ const (
 func newHabits(r random, lang language, family *habits) habits {
 	h := habits{
 		semconv: semconv(r.IntN(2)), kinds: r.chance(0.92), statuses: r.chance(0.9), exceptions: r.chance(0.6),
-		clientSpans: r.chance(0.9), dbSpans: r.chance(0.9), internal: r.chance(0.25), route: r.chance(0.85),
+		clientSpans: r.chance(0.95), dbSpans: r.chance(0.93), internal: r.chance(0.25), route: r.chance(0.85),
 		logIDs: logIDs(r.weighted([]float64{5, 2, 2, 1})), logCode: r.chance(0.3), logBody: r.chance(0.3),
 		commit: r.chance(0.25), versioned: r.chance(0.7), pod: pick(r, []string{"k8s.pod.name", "k8s.pod.name", "service.instance.id", "host.name"}),
 		linked: r.chance(0.4), peer: r.chance(0.25), breakers: r.chance(0.3), gateway504: r.chance(0.5), grpcStatus: r.chance(0.6),

@@ -101,10 +101,51 @@ func (s *scene) history() (changes []localize.Change, deploys []localize.Deploy,
 	deploys = slices.DeleteFunc(deploys, func(d localize.Deploy) bool { return d.Time.After(latest) })
 	slices.SortFunc(changes, func(a, b localize.Change) int { return a.Time.Compare(b.Time) })
 	slices.SortFunc(deploys, func(a, b localize.Deploy) int { return a.Time.Compare(b.Time) })
+	s.number(deploys)
 	slices.SortFunc(flags, func(a, b localize.FlagChange) int { return a.Time.Compare(b.Time) })
 	s.plan.truth.Decoys = decoys
 	s.forget(changes)
 	return changes, deploys, flags
+}
+
+// number gives the roll-outs of a service versions that count up.
+func (s *scene) number(deploys []localize.Deploy) {
+	last := map[string]string{}
+	for i := range deploys {
+		d := &deploys[i]
+		if last[d.Service] == "" {
+			last[d.Service] = s.serviceNamed(d.Service).version
+		}
+		last[d.Service] = bump(last[d.Service])
+		d.Version = last[d.Service]
+		if s.plan.deploy != nil && d.SHA == s.plan.deploy.SHA {
+			s.plan.deploy.Version = d.Version
+		}
+	}
+}
+
+// ship lets the roll-outs of the history happen, so that telemetry and history tell the same. The culprit's, and one that is
+// the fault's own, happen with the fault.
+func (s *scene) ship(deploys []localize.Deploy) {
+	s.plan.deploys = deploys
+	for _, d := range deploys {
+		if d.Time.Before(s.from) || s.plan.deploy != nil && d.SHA == s.plan.deploy.SHA {
+			continue
+		}
+		svc := s.serviceNamed(d.Service)
+		s.plan.timed = append(s.plan.timed, timed{d.Time, func(x *run) { x.rollOut(svc, d.Version, d.SHA, func(*pod) {}, 99) }})
+	}
+}
+
+// running is what of a service had been rolled out last at a time.
+func (p *plan) running(svc *service, at time.Time) (version, sha string) {
+	version, sha = svc.version, svc.sha
+	for _, d := range p.deploys {
+		if d.Service == svc.name && d.Time.Before(at) {
+			version, sha = d.Version, d.SHA
+		}
+	}
+	return version, sha
 }
 
 // forget leaves out what some histories do not tell: patches of commits that nobody asks about, and the service.

@@ -149,6 +149,7 @@ func (x *run) writeSeries(m pmetric.Metric, s *series, n named) {
 		if m.Type() == pmetric.MetricTypeEmpty {
 			m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 		}
+		b := bounds()
 		for i, at := range s.at {
 			p := m.Histogram().DataPoints().AppendEmpty()
 			label(p.Attributes())
@@ -156,7 +157,7 @@ func (x *run) writeSeries(m pmetric.Metric, s *series, n named) {
 			p.SetTimestamp(pcommon.Timestamp(at)) // in range
 			p.SetSum(s.value[i])
 			p.SetCount(s.count[i])
-			p.ExplicitBounds().FromRaw(bounds())
+			p.ExplicitBounds().FromRaw(b[:])
 			p.BucketCounts().FromRaw(s.buckets[i])
 		}
 		return

@@ -76,7 +76,7 @@ func (x *run) stop(p *pod) {
 	}
 	for _, f := range frames {
 		if f.done != nil {
-			f.done(outcome{503, &failure{kind: failReset, peer: p.svc.name}})
+			f.done(outcome{status: 503, f: &failure{kind: failReset, peer: p.svc.name}})
 		}
 	}
 }
@@ -119,7 +119,7 @@ func (x *run) rollOut(svc *service, version, sha string, change func(p *pod), on
 			old := pods[i]
 			fresh := x.newPod(svc, names, old.zone)
 			fresh.version, fresh.sha, fresh.born = version, sha, x.now
-			fresh.netDelay, fresh.netLoss = old.netDelay, old.netLoss
+			fresh.inherit(old)
 			change(fresh)
 			pods[i] = fresh
 			x.notes = append(x.notes, podEvent{x.now, fresh, "Started", "Started container " + svc.name})
@@ -132,4 +132,11 @@ func (x *run) rollOut(svc *service, version, sha string, change func(p *pod), on
 		})
 	}
 	next(0)
+}
+
+// inherit takes over what a new version does not change: the culprit's code, and what was done to its place in the cluster.
+func (p *pod) inherit(old *pod) {
+	p.bad, p.leak = old.bad, old.leak
+	p.share, p.slowdown, p.stolen, p.throttle = old.share, old.slowdown, old.stolen, old.throttle
+	p.netDelay, p.netLoss, p.noDNS, p.pressure = old.netDelay, old.netLoss, old.noDNS, old.pressure
 }

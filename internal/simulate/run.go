@@ -40,8 +40,9 @@ type request struct {
 
 // outcome is how something ended: a status as HTTP has it, and why if it failed.
 type outcome struct {
-	status int
-	f      *failure
+	status   int
+	f        *failure
+	answered bool // by a handler, not by the lack of one
 }
 
 func (o outcome) failed() bool { return o.status >= 400 }
@@ -110,6 +111,7 @@ func newRun(sys *system, seed int64, name string, from, to time.Time, plan *plan
 		var pods []*pod
 		for i := range svc.replicas {
 			p := x.newPod(svc, names, sys.zones[(i+svc.index)%len(sys.zones)])
+			p.version, p.sha = plan.running(svc, from)
 			p.born = x.from - int64(names.between(1, 200)*float64(time.Hour))
 			pods = append(pods, p)
 		}
@@ -218,7 +220,7 @@ func (x *run) pick(svc *service, rq *request) *pod {
 // serve lets a pod handle a request.
 func (x *run) serve(p *pod, op *operation, rq *request, parent *span, attempt int, done func(outcome)) {
 	if !p.up {
-		x.after(0.001, func() { done(outcome{503, &failure{kind: failRefused, peer: op.svc.name}}) })
+		x.after(0.001, func() { done(outcome{status: 503, f: &failure{kind: failRefused, peer: op.svc.name}}) })
 		return
 	}
 	f := &frame{run: x, pod: p, op: op, rq: rq, attempt: attempt}
@@ -243,9 +245,10 @@ func (x *run) serve(p *pod, op *operation, rq *request, parent *span, attempt in
 			if o.status == 0 {
 				o.status = 200
 				if op.absent > 0 && x.random.chance(op.absent) {
-					o = outcome{404, &failure{kind: failAbsent, origin: op}}
+					o = outcome{status: 404, f: &failure{kind: failAbsent, origin: op}}
 				}
 			}
+			o.answered = true
 			x.end(f, o)
 			p.forget(f)
 			workers.release()
@@ -253,7 +256,7 @@ func (x *run) serve(p *pod, op *operation, rq *request, parent *span, attempt in
 		})
 	}, func() {
 		p.forget(f)
-		f.done(outcome{503, &failure{kind: failOverload, peer: op.svc.name}})
+		f.done(outcome{status: 503, f: &failure{kind: failOverload, peer: op.svc.name}})
 	})
 }
 
@@ -359,7 +362,7 @@ func (x *run) raise(f *frame, fl *failure) outcome {
 	if status == 0 {
 		status = 500
 	}
-	return outcome{status, fl}
+	return outcome{status: status, f: fl}
 }
 
 func (x *run) parallel(f *frame, steps []*step, done func(outcome)) {

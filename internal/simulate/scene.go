@@ -16,6 +16,7 @@ type plan struct {
 	truth   Truth
 	culprit *localize.Change
 	deploy  *localize.Deploy
+	deploys []localize.Deploy
 	flags   []localize.FlagChange
 	none    bool // nothing is wrong, so nothing has to show
 }
@@ -29,6 +30,7 @@ type timed struct {
 type scene struct {
 	sys   *system
 	r     random
+	mixed int64 // seed of this attempt
 	plan  *plan
 	from  time.Time // of the incident's window
 	onset time.Time

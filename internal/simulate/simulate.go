@@ -20,6 +20,10 @@ type Options struct {
 	Faults []string
 	// Classes are classes of faults to draw from; empty means all.
 	Classes []string
+	// Services bounds the size of the systems. Default 40.
+	Services int
+	// Traffic is a factor on how much happens in a system. Default 1.
+	Traffic float64
 }
 
 // Truth is what is really wrong, in the form of the public corpora's truth.json with some fields more.
@@ -102,23 +106,55 @@ func Case(seed int64, o Options) Bundle {
 		if n > 0 && n%4 == 0 && len(o.Faults) == 0 {
 			f = all[choice.weighted(weights)]
 		}
-		if b, ok := try(seed, n, f); ok {
+		if b, ok := try(seed, n, f, o); ok {
 			return b
 		}
 	}
 	for n := 0; ; n++ {
-		if b, ok := try(seed, attempts+n, noFaults()[0]); ok {
+		if b, ok := try(seed, attempts+n, noFaults()[0], o); ok {
 			return b
 		}
 	}
 }
 
 // try makes an incident of a fault; false when nobody would notice.
-func try(seed int64, attempt int, f fault) (Bundle, bool) {
+func try(seed int64, attempt int, f fault, o Options) (Bundle, bool) {
+	s := newScene(seed, attempt, f, o)
+	sys, r, mixed := s.sys, s.r, s.mixed
+	t := &s.plan.truth
+	if !f.apply(s) {
+		return Bundle{}, false
+	}
+	changes, deploys, flags := s.history()
+	s.ship(deploys)
+	length := time.Duration(r.int(180, 360)) * time.Second
+	end := s.from.Add(-time.Duration(r.spread(15, 26*60)) * time.Minute)
+	incident := newRun(sys, mixed, "incident", s.from, s.to, s.plan)
+	incident.tally = newTally(s.onset.UnixNano())
+	incident.live()
+	baseline := newRun(sys, mixed, "baseline", end.Add(-length), end, s.plan)
+	baseline.tally = newTally(baseline.from)
+	baseline.live()
+	worst := compare(sys, incident, baseline)
+	if s.plan.none != (worst.text == "") {
+		return Bundle{}, false // a fault that nobody noticed, or something wrong where nothing should be
+	}
+	t.Effect = worst.text
+	b := Bundle{ID: fmt.Sprintf("sim-%07d", seed), Truth: *t, Changes: changes, Deploys: deploys, Flags: flags}
+	b.Incident = incident.window()
+	b.Baseline = baseline.window()
+	b.Alert = s.alertBody(worst)
+	b.omit(r, s)
+	b.Truth.Difficulty = s.difficulty(&b)
+	return b, true
+}
+
+// newScene draws a system and the times of an incident in it.
+func newScene(seed int64, attempt int, f fault, o Options) *scene {
 	mixed := seed*64 + int64(attempt)
-	sys := newSystem(mixed)
+	sys := newSystem(mixed, o)
 	r := newRandom(mixed, "scene")
-	s := &scene{sys: sys, r: r, plan: &plan{}}
+	s := &scene{sys: sys, r: r, plan: &plan{}, mixed: mixed}
 	day := time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(300)) * 24 * time.Hour)
 	s.onset = day.Add(time.Duration(r.IntN(24*3600)) * time.Second)
 	s.from = s.onset.Add(-time.Duration(r.int(60, 180)) * time.Second)
@@ -132,31 +168,7 @@ func try(seed int64, attempt int, f fault) (Bundle, bool) {
 	}
 	t := &s.plan.truth
 	t.Fault, t.Class, t.Seed, t.InjectTime = f.name, f.class, seed, s.onset
-	if !f.apply(s) {
-		return Bundle{}, false
-	}
-	length := time.Duration(r.int(180, 360)) * time.Second
-	end := s.from.Add(-time.Duration(r.spread(15, 26*60)) * time.Minute)
-	incident := newRun(sys, mixed, "incident", s.from, s.to, s.plan)
-	incident.tally = newTally(s.onset.UnixNano())
-	incident.live()
-	baseline := newRun(sys, mixed, "baseline", end.Add(-length), end, s.plan)
-	baseline.tally = newTally(baseline.from)
-	baseline.live()
-	worst := compare(sys, incident, baseline)
-	if !s.plan.none && worst.text == "" {
-		return Bundle{}, false
-	}
-	t.Effect = worst.text
-	b := Bundle{ID: fmt.Sprintf("sim-%07d", seed), Truth: *t}
-	b.Incident = incident.window()
-	b.Baseline = baseline.window()
-	b.Changes, b.Deploys, b.Flags = s.history()
-	b.Truth = s.plan.truth
-	b.Alert = s.alertBody(worst)
-	b.omit(r, s)
-	b.Truth.Difficulty = s.difficulty(&b)
-	return b, true
+	return s
 }
 
 func (x *run) window() Window {
@@ -208,6 +220,9 @@ func (s *scene) difficulty(b *Bundle) string {
 	t := &b.Truth
 	svc := s.serviceNamed(t.Service)
 	known := svc.name == t.Service
+	for _, st := range s.sys.stores {
+		known = known || st.exported && st.name == t.Service
+	}
 	missing := func(what string) bool { return slices.Contains(b.Missing, what) }
 	switch {
 	case t.Difficulty != "":

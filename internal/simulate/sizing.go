@@ -21,7 +21,7 @@ func (b *builder) size() {
 	}
 	spans /= total
 	// So many spans per second are simulated; of them a share is kept.
-	sys.rate = math.Min(60, math.Max(1.5, r.spread(60, 260)/spans))
+	sys.rate = math.Min(60, math.Max(1.5, b.traffic*r.spread(45, 180)/spans))
 	sys.drift = r.between(0.1, 0.4)
 	for _, op := range sys.routes {
 		b.load(op, sys.rate*op.weight/total, 0)

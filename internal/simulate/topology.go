@@ -9,9 +9,15 @@ import (
 
 // newSystem draws a system: gateways at the edge, services below them in layers, each operation called by one or two of
 // the layers above, databases that some share, caches, queues with consumers and third parties.
-func newSystem(seed int64) *system {
+func newSystem(seed int64, o Options) *system {
 	r := newRandom(seed, "system")
-	b := &builder{r: r, nouns: newDeck(newRandom(seed, "nouns"), nouns()), sys: &system{}}
+	b := &builder{r: r, nouns: newDeck(newRandom(seed, "nouns"), nouns()), sys: &system{}, most: o.Services, traffic: o.Traffic}
+	if b.most <= 0 {
+		b.most = 40
+	}
+	if b.traffic <= 0 {
+		b.traffic = 1
+	}
 	sys := b.sys
 	sys.org = pick(r, companies())
 	sys.prefix = pick(r, []string{"com.", "io.", "net.", "org."}) + sys.org
@@ -31,18 +37,20 @@ func newSystem(seed int64) *system {
 }
 
 type builder struct {
-	r      random
-	nouns  *deck
-	sys    *system
-	family habits // what the services of one company have in common
-	langs  []float64
-	suffix []string
+	r       random
+	nouns   *deck
+	sys     *system
+	family  habits // what the services of one company have in common
+	langs   []float64
+	suffix  []string
+	most    int
+	traffic float64
 }
 
 // addServices draws the services, without what they do.
 func (b *builder) addServices() {
 	r, sys := b.r, b.sys
-	n := int(r.spread(4, 41))
+	n := min(b.most, int(r.spread(4, 41)))
 	b.langs = make([]float64, 4)
 	for i := range b.langs {
 		b.langs[i] = r.spread(0.1, 4)
