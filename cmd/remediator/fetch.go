@@ -118,11 +118,8 @@ func fetchBundle(ctx context.Context, o fetchOptions, alert []byte, progress fun
 	if err != nil {
 		return none, err
 	}
-	plan.Incident, plan.Progress = in, progress
-	plan.Expr = sources.AlertExpression(alert)
-	if in.Service != "" {
-		plan.Services = []string{in.Service}
-	}
+	plan = plan.For(in, sources.AlertExpression(alert))
+	plan.Progress = progress
 	parent := filepath.Dir(filepath.Clean(o.out))
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return none, machineError(err)

@@ -26,14 +26,21 @@ type drawn struct {
 
 // newDrawn begins a bundle in a directory of its own.
 func newDrawn(dir string, alert []byte) (*drawn, error) {
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
+	d := &drawn{dir: dir}
+	return d, d.renew(alert)
+}
+
+// renew begins again with an empty bundle.
+func (d *drawn) renew(alert []byte) error {
+	if err := os.RemoveAll(d.dir); err != nil {
+		return err
 	}
-	w, err := bundle.Create(dir)
+	w, err := bundle.Create(d.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &drawn{dir, w}, w.Alert(alert)
+	d.w = w
+	return w.Alert(alert)
 }
 
 // pack writes the bundle as one compressed archive, which `remediator run` takes once it is unpacked. A bundle that is too

@@ -43,7 +43,7 @@ type runOptions struct {
 func runCommand(io stdio) *cobra.Command {
 	var o runOptions
 	c := &cobra.Command{
-		Use:   "run --incident DIR --repo PATH",
+		Use:   "run (--incident DIR | --alert FILE) --repo PATH",
 		Short: "Take one incident from its alert to a proven, signed pull request",
 		Long: `Takes one incident through all stages. Nothing is written outside --out unless
 --propose says so, and the checkout of the repository is never touched. The output
@@ -79,8 +79,8 @@ report says what was found and what to check by hand.`,
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&o.incident, "incident", "", "incident bundle directory (required)")
-	fl.StringVar(&o.alert, "alert", "", "alert body to use instead of the bundle's alert.json; - reads standard input")
+	fl.StringVar(&o.incident, "incident", "", "incident bundle directory")
+	fl.StringVar(&o.alert, "alert", "", "alert body to use instead of the bundle's alert.json; without --incident the telemetry around it is fetched from the sources that the repository's configuration names; - reads standard input")
 	fl.StringVar(&o.repo, "repo", "", "repository of the code (required)")
 	fl.StringVar(&o.branch, "branch", "", "branch a pull request would target (default: the repository's default branch)")
 	fl.StringVar(&o.out, "out", "remediator-case", "directory for the case; empty, absent or made by an earlier run")
@@ -99,8 +99,8 @@ report says what was found and what to check by hand.`,
 
 func (o *runOptions) check() error {
 	switch {
-	case o.incident == "":
-		return usage("--incident is required: name a directory with alert.json and incident/*.jsonl")
+	case o.incident == "" && o.alert == "":
+		return usage("--incident is required: name a directory with alert.json and incident/*.jsonl; or --alert alone, where the repository's configuration names sources")
 	case o.repo == "":
 		return usage("--repo is required: name a clone of the repository whose services the telemetry is of")
 	case new(slog.LevelVar).UnmarshalText([]byte(o.logLevel)) != nil:
@@ -136,7 +136,15 @@ func readBounded(r io.Reader) ([]byte, error) {
 }
 
 // runCase wires the stages together and runs one case.
-func runCase(ctx context.Context, o runOptions, io stdio) (*remedy.Case, error) {
+func runCase(ctx context.Context, o runOptions, io stdio) (_ *remedy.Case, err error) {
+	if o.incident == "" {
+		dir, done, failed := gatherForRun(ctx, o, io)
+		if failed != nil {
+			return nil, failed
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		o.incident, o.alert = dir, ""
+	}
 	b, err := bundle.Load(o.incident, bundle.Limits{})
 	if err != nil {
 		return nil, inputError(err)

@@ -13,7 +13,6 @@ import (
 	"github.com/remediator/remediator/attest"
 	"github.com/remediator/remediator/internal/casedir"
 	"github.com/remediator/remediator/internal/config"
-	"github.com/remediator/remediator/internal/otlp"
 	"github.com/remediator/remediator/internal/sandbox"
 	"github.com/remediator/remediator/internal/selftelemetry"
 	"github.com/remediator/remediator/internal/workbench"
@@ -26,7 +25,8 @@ import (
 // caseRunner works out the cases of serve by the same pipeline as run: evidence from the telemetry
 // window, code from a mirror of the repository. It implements docket.Runner.
 type caseRunner struct {
-	evidence  func(context.Context, *docket.Record, otlp.Sink) (localize.Evidence, error)
+	// evidence gathers the telemetry of a case into a bundle, and closes it.
+	evidence  func(ctx context.Context, rec *docket.Record, alert []byte, to *drawn) (localize.Evidence, error)
 	repos     *repositories
 	fence     *sandbox.Sandbox
 	key       *attest.Key
@@ -44,8 +44,8 @@ func (r *caseRunner) Run(ctx context.Context, q docket.RunRequest) (*docket.RunR
 	if err != nil {
 		return nil, err
 	}
-	ev, err := r.evidence(ctx, rec, raw.w)
-	if err = errors.Join(err, raw.w.Close()); err != nil {
+	ev, err := r.evidence(ctx, rec, q.Alert.Body, raw)
+	if err != nil {
 		return nil, fmt.Errorf("telemetry of the incident: %w", err)
 	}
 	q.Progress(remedy.Gathered, "")

@@ -292,10 +292,8 @@ func (s *service) openDesk(conf config.Server, fence *sandbox.Sandbox, key *atte
 	s.desk = &docket.Desk{
 		Store: s.queue, Claims: s.queue, Blobs: s.queue, Queue: s.queue,
 		Runner: &caseRunner{
-			evidence: func(ctx context.Context, rec *docket.Record, sink otlp.Sink) (localize.Evidence, error) {
-				o := s.conf.Load().OTLP
-				return window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
-					Settle: time.Duration(o.Settle), Resolved: rec.Resolved, Sink: sink})
+			evidence: func(ctx context.Context, rec *docket.Record, alert []byte, to *drawn) (localize.Evidence, error) {
+				return s.evidence(ctx, window, rec, alert, to)
 			},
 			repos: &repositories{list: s.served, mirror: s.mirror, source: func(name string) string { return s.conf.Load().Alerts[name].Repository }},
 			fence: fence, key: key, work: work, recipes: model.recipes, telemetry: s.tel, log: s.log,
