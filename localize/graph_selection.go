@@ -74,9 +74,9 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 	}
 	traffic := func(i int) float64 { return max(g.Nodes[i].Requests.Incident, g.Nodes[i].Requests.Baseline) }
 	kept := map[int]bool{}
-	take := func(candidates []int, most int) {
+	take := func(candidates []int, most int, by []float64) {
 		slices.SortFunc(candidates, func(x, y int) int {
-			return cmp.Or(cmp.Compare(weight[y], weight[x]), cmp.Compare(traffic(y), traffic(x)), cmp.Compare(x, y))
+			return cmp.Or(cmp.Compare(by[y], by[x]), cmp.Compare(weight[y], weight[x]), cmp.Compare(traffic(y), traffic(x)), cmp.Compare(x, y))
 		})
 		for _, i := range candidates {
 			if len(kept) >= most {
@@ -93,19 +93,23 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 		}
 	}
 	if len(all) > maxNodes {
-		take(slices.DeleteFunc(slices.Clone(all), func(i int) bool { return weight[i] < 1 }), maxNodes*3/5)
+		take(slices.DeleteFunc(slices.Clone(all), func(i int) bool { return weight[i] < 1 }), maxNodes*3/5, weight)
+		// Neighbours in the order of whose neighbours they are.
 		var around []int
+		beside := make([]float64, len(g.Nodes))
 		for i := range kept {
 			for _, j := range near[i] {
 				if !kept[j] {
-					around = append(around, j)
+					if beside[j] == 0 {
+						around = append(around, j)
+					}
+					beside[j] = max(beside[j], weight[i])
 				}
 			}
 		}
-		slices.Sort(around)
-		take(slices.Compact(around), maxNodes*9/10)
+		take(around, maxNodes*9/10, beside)
 	}
-	take(all, maxNodes)
+	take(all, maxNodes, weight)
 
 	var out sketch
 	for i := range g.Nodes {
@@ -137,12 +141,12 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 			lone = append(lone, g.Nodes[i].Name)
 		}
 	}
-	out.rest = g.omitted(kept, lone, len(edges)-len(inside)-beyond, beyond)
+	out.rest = g.omitted(kept, weight, lone, len(edges)-len(inside)-beyond, beyond)
 	return out
 }
 
 // omitted says in words what a picture leaves out.
-func (g *Graph) omitted(kept map[int]bool, lone []string, touching, beyond int) []string {
+func (g *Graph) omitted(kept map[int]bool, weight []float64, lone []string, touching, beyond int) []string {
 	var out []string
 	kinds, left, troubled := map[string]int{}, 0, 0
 	for i := range g.Nodes {
@@ -151,7 +155,7 @@ func (g *Graph) omitted(kept map[int]bool, lone []string, touching, beyond int) 
 		}
 		kinds[g.Nodes[i].Kind]++
 		left++
-		if g.Nodes[i].trouble() >= 1 {
+		if weight[i] >= 1 {
 			troubled++
 		}
 	}
@@ -167,9 +171,9 @@ func (g *Graph) omitted(kept map[int]bool, lone []string, touching, beyond int) 
 		}
 		s := fmt.Sprintf("%d of %d nodes are not drawn: %s, with %s.", left, len(g.Nodes), strings.Join(parts, ", "), plural(touching, "connection"))
 		if troubled == 0 {
-			s += " None of them is suspected, or fails or is slow more than when healthy."
+			s += " Nothing got worse there."
 		} else {
-			s += fmt.Sprintf(" %d of them fail or are slow more than when healthy, less than those drawn.", troubled)
+			s += fmt.Sprintf(" Something got worse at %d of them too, though less than at those that are drawn.", troubled)
 		}
 		out = append(out, s)
 	}
@@ -181,7 +185,7 @@ func (g *Graph) omitted(kept map[int]bool, lone []string, touching, beyond int) 
 		for _, name := range lone[:min(n, 12)] {
 			names = append(names, shown(name, 60))
 		}
-		s := fmt.Sprintf("No call to or from %s: %s", plural(n, "service"), strings.Join(names, ", "))
+		s := fmt.Sprintf("No call to or from %s: %s", plural(n, "node"), strings.Join(names, ", "))
 		if n > len(names) {
 			s += fmt.Sprintf(" and %d more", n-len(names))
 		}
