@@ -272,6 +272,15 @@ func corpus(t *testing.T, name string) []string {
 	return files
 }
 
+func readFile(t *testing.T, file string) Dataset {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readAll(t, data, Traces)
+}
+
 func TestEveryDocumentOfTheCorporaIsRead(t *testing.T) {
 	for _, c := range []string{"crisp", "jaeger-traces"} {
 		t.Run(c, func(t *testing.T) {

@@ -44,6 +44,19 @@ func kindOf(s *Span) Kind {
 	if a.Get(AttrHTTPRoute) != "" && a.Get(AttrHTTPMethod) != "" {
 		return KindServer
 	}
+	for i := range s.Events {
+		// Zipkin's core annotations, from before its spans had a kind.
+		switch s.Events[i].Name {
+		case "cs", "cr":
+			return KindClient
+		case "sr", "ss":
+			return KindServer
+		case "ms":
+			return KindProducer
+		case "mr":
+			return KindConsumer
+		}
+	}
 	return KindUnspecified
 }
 

@@ -120,8 +120,24 @@ func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
 			s.Links = append(s.Links, Link{Trace: TraceID(l.TraceID()), Span: SpanID(l.SpanID())})
 		}
 	}
+	if e, ok := exceptionOf(&s); ok {
+		s.Events = append(s.Events, e)
+	}
 	inferFromAttrs(&s)
 	r.spans = append(r.spans, s)
+}
+
+// exceptionOf is the exception that a span carries in its attributes, as OpenTracing's tags and some agents have it, where no event says
+// as much.
+func exceptionOf(s *Span) (Event, bool) {
+	e := Event{Name: EventException, Time: s.End()}
+	for _, a := range s.Attrs {
+		switch a.Key {
+		case AttrExceptionType, AttrExceptionMsg, AttrExceptionStack, AttrExceptionEsc:
+			e.Attrs = append(e.Attrs, a)
+		}
+	}
+	return e, e.Attrs.First(AttrExceptionType, AttrExceptionStack) != "" && s.Exception() == nil
 }
 
 // event converts a span event. OpenTracing wrote exceptions as events named or marked

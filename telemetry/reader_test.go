@@ -78,7 +78,7 @@ func TestAttributesGetTheirCurrentNames(t *testing.T) {
 			map[string]string{AttrDBSystem: "mysql", AttrDBQuery: "SELECT 1", AttrDBNamespace: "shop", AttrDBCollection: "t"}},
 		{"messaging", ptrace.SpanKindProducer,
 			map[string]any{"messaging.destination": "orders", "messaging.operation": "publish", "messaging.kafka.consumer.group": "g"},
-			map[string]string{AttrMsgDestination: "orders", AttrMsgOperation: "publish", AttrMsgGroup: "g"}},
+			map[string]string{AttrMsgDestination: "orders", AttrMsgOperation: "send", AttrMsgGroup: "g"}},
 		{"code", ptrace.SpanKindInternal,
 			map[string]any{"code.filepath": "a/b.go", "code.lineno": 12, "code.function": "F", "code.namespace": "a.b"},
 			map[string]string{AttrCodeFile: "a/b.go", AttrCodeLine: "12", AttrCodeFunction: "F", AttrCodeNamespace: "a.b"}},

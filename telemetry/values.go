@@ -42,6 +42,9 @@ func (r *Reader) attrs(in pcommon.Map, incoming bool) Attrs {
 			continue
 		}
 		to := rename(k, incoming)
+		if to == "" {
+			continue
+		}
 		if to == k {
 			add(r.strings.str(r.cut(k, 256)), r.value(to, v), false)
 			continue
@@ -71,7 +74,14 @@ func dropShadowed(in Attrs) Attrs {
 
 // value is the text of a value, with codes written as their names.
 func (r *Reader) value(key string, v pcommon.Value) string {
-	if key == AttrRPCStatus {
+	switch key {
+	case AttrDBSystem, AttrMsgOperation, "network.transport":
+		s := r.text(key, v)
+		if now, ok := renamedValues[key][s]; ok {
+			return now
+		}
+		return s
+	case AttrRPCStatus:
 		s := v.AsString()
 		if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < len(grpcCodes) {
 			return grpcCodes[n]
