@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/internal/evaluate"
+	"github.com/remediator/remediator/internal/simulate"
 	"github.com/remediator/remediator/localize"
 	"github.com/remediator/remediator/telemetry"
 )
@@ -24,6 +27,8 @@ type evalOptions struct {
 	format      string
 	predictions string
 	bundles     []string
+	simulate    int
+	seed        int64
 	want        evaluate.Wanted
 }
 
@@ -45,10 +50,14 @@ case with a truth.json. Ranks are strict: what ties takes the worst place.`,
 	fl.StringVar(&o.format, "format", "table", "output format: table, json, markdown")
 	fl.StringVar(&o.predictions, "predictions", "", "file to write the answers to, one JSON object per line, for another scorer")
 	fl.StringArrayVar(&o.bundles, "bundles", nil, "directory of labelled incident bundles without a corpus.json; may be repeated")
+	fl.IntVar(&o.simulate, "simulate", 0, "also make up this many incidents of systems that do not exist, and rank them")
+	fl.Int64Var(&o.seed, "seed", 1, "seed of the first of them")
 	fl.BoolVar(&o.want.Cases, "cases", false, "also print every case, and what it cost")
 	fl.BoolVar(&o.want.Healthy, "healthy", false, "also count who is named where nothing is wrong: parts of each healthy window against each other")
 	fl.BoolVar(&o.want.Ablation, "ablation", false, "also measure what each signal contributes")
 	fl.BoolVar(&o.want.Sensitivity, "sensitivity", false, "also measure what halving and doubling each constant changes; takes minutes")
+	fl.BoolVar(&o.want.Calibrate, "calibrate", false, "also compare confidences with what was so, and fit the calibration")
+	fl.BoolVar(&o.want.LeaveOut, "leave-out", false, "also leave out one corpus after the other: confidence and weights chosen on the others, tested on it")
 	return c
 }
 
@@ -71,8 +80,8 @@ func loadForEval(dir string) (incident.Incident, localize.Evidence, error) {
 }
 
 func (o *evalOptions) open() ([]*evaluate.Corpus, error) {
-	if len(o.corpora)+len(o.bundles) == 0 {
-		return nil, usage("--corpus is required: name a directory with corpus.json and labelled incident bundles")
+	if len(o.corpora)+len(o.bundles) == 0 && o.simulate <= 0 {
+		return nil, usage("--corpus is required: name a directory with corpus.json and labelled incident bundles, or --simulate a number of incidents")
 	}
 	if !slices.Contains([]string{"table", "json", "markdown"}, o.format) {
 		return nil, usage("unknown format %q: choose one of table, json, markdown", o.format)
@@ -100,7 +109,31 @@ func (o *evalOptions) open() ([]*evaluate.Corpus, error) {
 			return nil, err
 		}
 	}
+	if o.simulate > 0 {
+		if err := add(simulated(o.seed, o.simulate), nil); err != nil {
+			return nil, err
+		}
+	}
 	return corpora, nil
+}
+
+// simulated is a corpus of incidents that are made anew whenever they are looked at, so that none needs to be kept.
+func simulated(seed int64, n int) *evaluate.Corpus {
+	var ids []string
+	seeds := map[string]int64{}
+	for i := range int64(n) {
+		id := fmt.Sprintf("sim-%07d", seed+i)
+		ids, seeds[id] = append(ids, id), seed+i
+	}
+	truths := map[string]simulate.Truth{}
+	load := func(id string) (incident.Incident, localize.Evidence, error) {
+		b := simulate.Case(seeds[id], simulate.Options{})
+		truths[id] = b.Truth
+		in, err := incident.Parse(b.Alert)
+		return in, b.Evidence(), err
+	}
+	truth := func(id string) ([]byte, error) { return json.Marshal(truths[id]) }
+	return evaluate.Made("simulated", fmt.Sprintf("made up, seeds %d to %d", seed, seed+int64(n)-1), ids, load, truth)
 }
 
 func runEval(ctx context.Context, o evalOptions, io stdio) error {

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/localize"
 )
 
 // Content is what the cases of a corpus are.
@@ -28,6 +31,14 @@ type Corpus struct {
 	Dir                   string
 	Content               Content
 	Cases                 []string
+
+	load  func(id string) (incident.Incident, localize.Evidence, error) // nil: the tool's Load of the case's directory
+	truth func(id string) ([]byte, error)                               // nil: the case's truth.json
+}
+
+// Made is a corpus of incidents that are not files.
+func Made(name, source string, cases []string, load func(id string) (incident.Incident, localize.Evidence, error), truth func(id string) ([]byte, error)) *Corpus {
+	return &Corpus{Name: name, Source: source, Content: Bundles, Cases: cases, load: load, truth: truth}
 }
 
 // maxLabel bounds corpus.json and truth.json.

@@ -62,7 +62,7 @@ func (t *Tool) Healthy(ctx context.Context, corpora []*Corpus, nothingWrong map[
 		seen := map[string]map[uint64]bool{}
 		loud := map[string]map[uint64]bool{}
 		for _, id := range c.Cases {
-			in, ev, err := t.Load(c.path(id))
+			in, ev, err := t.load(c, id)
 			if err != nil {
 				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
 			}

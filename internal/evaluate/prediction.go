@@ -20,6 +20,7 @@ type Prediction struct {
 	Commit   string  `json:"commit"` // hash, or "none"
 	Decision string  `json:"decision"`
 
+	Peer       string         `json:"peer,omitempty"`   // the dependency that the first suspect calls
 	Places     []Place        `json:"places,omitempty"` // places in code, best first
 	Cause      localize.Cause `json:"cause,omitempty"`
 	Confidence float64        `json:"confidence,omitempty"`
@@ -58,6 +59,9 @@ func Predict(id string, res *localize.Result, changes []localize.Change) Predict
 		seen[s.Service] = true
 		score := s.Score
 		p.Services = append(p.Services, Entry{Names: []string{s.Service}, Score: &score})
+	}
+	if len(res.Suspects) > 0 {
+		p.Peer = res.Suspects[0].Peer
 	}
 	leads := leadsOf(res.Suspects)
 	if len(res.Changes) > 0 {

@@ -26,6 +26,8 @@ type Wanted struct {
 	Healthy     bool
 	Ablation    bool
 	Sensitivity bool
+	Calibrate   bool // how far confidences can be trusted, and the calibration that fits
+	LeaveOut    bool // choices made without each corpus, tested on it
 }
 
 // Print writes sections as tables, or, with format "json", as one object.
@@ -126,6 +128,21 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 			fmt.Fprintln(w)
 			s.Table(w, md)
 		}})
+	}
+	if !want.Calibrate && !want.LeaveOut {
+		return sections, reports, nil
+	}
+	samples := Samples(reports)
+	if want.Calibrate {
+		r := Reliable(samples)
+		sections = append(sections, Section{Title: "How far confidences can be trusted", Data: r, Write: r.Table})
+	}
+	if want.LeaveOut {
+		h, err := t.LeaveOut(ctx, labelled, samples)
+		if err != nil {
+			return nil, nil, err
+		}
+		sections = append(sections, Section{Title: "Each corpus left out", Data: h, Write: h.Table})
 	}
 	return sections, reports, nil
 }

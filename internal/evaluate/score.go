@@ -47,6 +47,7 @@ type Row struct {
 	Region    *int       `json:"region_rank,omitempty"`
 	Commit    *bool      `json:"commit,omitempty"`
 	NoCommit  *bool      `json:"no_commit,omitempty"` // no commit was to be blamed, and none was
+	Named     *bool      `json:"named,omitempty"`     // of an outside cause: the first suspect is it, or calls it
 	Decoy     *bool      `json:"decoy,omitempty"`
 	Abstained *bool      `json:"abstained,omitempty"`
 	Decision  string     `json:"decision"`
@@ -55,8 +56,9 @@ type Row struct {
 }
 
 // Score judges predictions by the labels. The names of the metrics, and what they count, are those of the
-// scorer that comes with the public corpora, with three more: region_top1 and region_top3 (the first places in code
-// against the labelled lines), and acted_on_wrong (decided to act, but there is nothing to act on, or the
+// scorer that comes with the public corpora, with a few more: region_top1 and region_top3 (the first places in code
+// against the labelled lines), named_top1[external] (the first suspect, or the dependency that it calls, is the labelled
+// service or another name of it), and acted_on_wrong (decided to act, but there is nothing to act on, or the
 // first suspect or the blamed commit is not the one).
 func Score(truths map[string]Truth, predictions map[string]Prediction) (Metrics, []Row) {
 	m := Metrics{}
@@ -74,6 +76,11 @@ func Score(truths map[string]Truth, predictions map[string]Prediction) (Metrics,
 			}
 		}
 		wanted := t.wanted()
+		if t.Kind == kindExternal && t.Service != "" && !t.scoped() {
+			hit := named(&p, &t)
+			row.Named = &hit
+			m.add("named_top1[external]", hit)
+		}
 		if len(wanted) > 0 {
 			r := strictRank(p.Files, func(f string) bool {
 				return slices.ContainsFunc(wanted, func(w string) bool { return sameFile(f, w) })
@@ -125,4 +132,20 @@ func Score(truths map[string]Truth, predictions map[string]Prediction) (Metrics,
 		rows = append(rows, row)
 	}
 	return m, rows
+}
+
+// named says that the first suspect, or the dependency that it calls, is what the label names.
+func named(p *Prediction, t *Truth) bool {
+	right := append([]string{t.Service}, t.Also...)
+	if slices.Contains(right, p.Peer) {
+		return true
+	}
+	return slices.ContainsFunc(right, func(s string) bool {
+		return strictRank(p.Services, func(n string) bool { return n == s }) == 1
+	})
+}
+
+// right says that the first suspect is the right one.
+func (r *Row) right() bool {
+	return r.Service != nil && *r.Service == 1 || r.Named != nil && *r.Named
 }

@@ -43,6 +43,8 @@ type Cost struct {
 type Answer struct {
 	Prediction Prediction
 	Result     localize.Result
+	Grounds    localize.Grounds
+	Willing    bool // nothing but the confidence could keep the tool from acting
 	Cost       Cost
 }
 
@@ -68,7 +70,7 @@ func (t *Tool) run(c *Corpus, id string) (Answer, error) {
 	defer heap.stop()
 	before := allocated()
 	began := t.Now()
-	in, ev, err := t.Load(c.path(id))
+	in, ev, err := t.load(c, id)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -82,7 +84,21 @@ func (t *Tool) run(c *Corpus, id string) (Answer, error) {
 			cost.Points += len(ds.Metrics[i].Points)
 		}
 	}
-	return Answer{Prediction: Predict(id, &res, ev.Changes), Result: res, Cost: cost}, nil
+	willing := res.Decision == localize.Act
+	if !willing && len(res.Suspects) > 0 {
+		o := t.Options
+		o.Threshold = anyConfidence
+		again := t.Rank(in, ev, o)
+		willing = again.Decision == localize.Act
+	}
+	return Answer{Prediction: Predict(id, &res, ev.Changes), Result: res, Grounds: localize.GroundsOf(&ev), Willing: willing, Cost: cost}, nil
+}
+
+func (t *Tool) load(c *Corpus, id string) (incident.Incident, localize.Evidence, error) {
+	if c.load != nil {
+		return c.load(id)
+	}
+	return t.Load(c.path(id))
 }
 
 func allocated() uint64 {

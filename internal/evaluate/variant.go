@@ -57,7 +57,7 @@ func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant,
 	seen := map[uint64]bool{}
 	for _, c := range corpora {
 		for _, id := range c.Cases {
-			in, ev, err := t.Load(c.path(id))
+			in, ev, err := t.load(c, id)
 			if err != nil {
 				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
 			}
