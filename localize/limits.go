@@ -1,6 +1,7 @@
 package localize
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -38,6 +39,58 @@ func latest[T any](a *analysis, all []T, most int, what string, at func(*T) time
 		kept = append(kept, all[i])
 	}
 	a.cut = append(a.cut, Gap{"context_cut", fmt.Sprintf("of %d %s only the latest %d were judged: give those of the days before the incident", len(all), what, most)})
+	return kept
+}
+
+// The most nodes and edges of a graph that is handed out: a person and a page can take no more, and whoever
+// makes up names of services must not make a result of gigabytes.
+const (
+	mostNodes = 2000
+	mostEdges = 10_000
+)
+
+// bounded leaves out what has least to say of a graph that is too large, and notes it.
+func (a *analysis) bounded(g Graph) Graph {
+	nodes, edges := len(g.Nodes), len(g.Edges)
+	g.Nodes = mostTroubled(g.Nodes, mostNodes, func(n *Node) (float64, float64) { return n.trouble(), n.Requests.Incident })
+	if len(g.Nodes) < nodes {
+		kept := make(map[string]bool, len(g.Nodes))
+		for i := range g.Nodes {
+			kept[g.Nodes[i].Name] = true
+		}
+		g.Edges = slices.DeleteFunc(g.Edges, func(e Edge) bool { return !kept[e.From] || !kept[e.To] })
+	}
+	g.Edges = mostTroubled(g.Edges, mostEdges, func(e *Edge) (float64, float64) { return e.trouble(), e.Calls.Incident })
+	if len(g.Nodes) < nodes || len(g.Edges) < edges {
+		a.cut = append(a.cut, Gap{"graph_cut", fmt.Sprintf("of %d nodes and %d edges of the service graph the %d and %d with most trouble are listed: "+
+			"give services names that do not change from process to process", nodes, edges, len(g.Nodes), len(g.Edges))})
+	}
+	return g
+}
+
+// mostTroubled keeps those with most trouble, then most traffic, in the order they were in.
+func mostTroubled[T any](all []T, most int, of func(*T) (trouble, traffic float64)) []T {
+	if len(all) <= most {
+		return all
+	}
+	type place struct {
+		at               int
+		trouble, traffic float64
+	}
+	places := make([]place, len(all))
+	for i := range all {
+		t, n := of(&all[i])
+		places[i] = place{i, t, n}
+	}
+	slices.SortFunc(places, func(x, y place) int {
+		return cmp.Or(cmp.Compare(y.trouble, x.trouble), cmp.Compare(y.traffic, x.traffic), cmp.Compare(x.at, y.at))
+	})
+	places = places[:most]
+	slices.SortFunc(places, func(x, y place) int { return x.at - y.at })
+	kept := make([]T, 0, most)
+	for _, p := range places {
+		kept = append(kept, all[p.at])
+	}
 	return kept
 }
 

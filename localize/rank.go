@@ -123,7 +123,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		}
 		res.Why = append(res.Why, a.doubtTexts()...)
 		res.Suspects = []Suspect{}
-		res.Graph = merge(a, nil)
+		res.Graph = a.bounded(merge(a, nil))
 		res.Gaps = a.gaps(&res)
 		return res
 	}

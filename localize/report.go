@@ -27,7 +27,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 	for _, s := range suspects {
 		blame[s.service] = s.posterior
 	}
-	res.Graph = merge(a, blame)
+	res.Graph = a.bounded(merge(a, blame))
 	res.Cause = v.cause
 	res.Suspects = []Suspect{}
 	for _, s := range suspects {
@@ -250,6 +250,9 @@ func round4(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 func round6(x float64) float64 {
 	if math.IsInf(x, 0) || math.IsNaN(x) {
 		return 0
+	}
+	if math.Abs(x) > 1e100 {
+		return x // it would overflow on the way
 	}
 	return math.Round(x*1e6) / 1e6
 }

@@ -16,7 +16,11 @@ func quantile(sorted []float64, q float64) float64 {
 	if i+1 >= len(sorted) {
 		return sorted[len(sorted)-1]
 	}
-	return sorted[i] + (pos-float64(i))*(sorted[i+1]-sorted[i])
+	step := sorted[i+1] - sorted[i]
+	if math.IsInf(step, 0) {
+		return sorted[i] // further apart than a number can say
+	}
+	return sorted[i] + (pos-float64(i))*step
 }
 
 func sorted(v []float64) []float64 {

@@ -190,7 +190,13 @@ func span(ds *telemetry.Dataset) (from, to int64) {
 }
 
 // seconds is the length of the window, at least one.
-func (w *window) seconds() float64 { return max(float64(w.to-w.from)/1e9, 1) }
+func (w *window) seconds() float64 {
+	length := w.to - w.from
+	if length < 0 && w.to > w.from {
+		length = math.MaxInt64 // clocks at both ends of time
+	}
+	return max(float64(length)/1e9, 1)
+}
 
 func (w *window) empty() bool {
 	return len(w.ds.Spans) == 0 && len(w.ds.Logs) == 0 && len(w.ds.Metrics) == 0
