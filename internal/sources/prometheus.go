@@ -182,9 +182,9 @@ func (p *Prometheus) Alerts(ctx context.Context, w Window, own string, services 
 	if err != nil {
 		return nil, p.said(err)
 	}
-	m, ok := v.(model.Matrix)
-	if !ok {
-		return nil, fmt.Errorf("%s answered a range query with a %s; check that the URL is that of a Prometheus server", p.Name(), v.Type())
+	m, err := matrix(v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; check that the URL is that of a Prometheus server", p.Name(), err)
 	}
 	var out []Disturbance
 	for _, s := range m {
@@ -347,7 +347,7 @@ func (f *promFetch) expression(ctx context.Context, name, expr string, limit int
 		f.failed++
 		return 0, err
 	}
-	m, err := f.matrix(v)
+	m, err := matrix(v)
 	if err != nil {
 		return 0, err
 	}
@@ -362,12 +362,13 @@ func (f *promFetch) expression(ctx context.Context, name, expr string, limit int
 	return len(m), f.hand(m, func(string) metricShape { return shapeGauge })
 }
 
-func (f *promFetch) matrix(v model.Value) (model.Matrix, error) {
+// matrix is the answer to a range query.
+func matrix(v model.Value) (model.Matrix, error) {
 	switch v := v.(type) {
 	case model.Matrix:
 		return v, nil
 	case nil:
-		return nil, nil
+		return nil, errors.New("the answer to a range query holds no result")
 	}
 	return nil, fmt.Errorf("the answer to a range query is a %s", v.Type())
 }

@@ -243,7 +243,7 @@ func (f *promFetch) batch(ctx context.Context, b promBatch) error {
 		f.failed++
 		return err
 	}
-	m, err := f.matrix(v)
+	m, err := matrix(v)
 	if err != nil {
 		return err
 	}
