@@ -14,7 +14,7 @@ func (g Graph) DOT() string {
 	for _, n := range g.Nodes {
 		what := fmt.Sprintf("%s\n%.2g/s, %.1f %% errors, p95 %s", shown(n.Name, maxNodeName), n.Requests.Incident, 100*n.Errors.Incident, seconds(n.P95.Incident))
 		if n.Suspect > 0 {
-			what += fmt.Sprintf("\nsuspect %d", n.Suspect)
+			what += "\n" + suspicion(&n)
 		}
 		fmt.Fprintf(&b, "  %s [label=%s", quoteDOT(names[n.Name]), quoteDOT(what))
 		if s := shapes[n.Kind]; s != "" {

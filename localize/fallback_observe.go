@@ -23,8 +23,8 @@ type cover struct {
 // callAt is where a call stands.
 type callAt struct{ trace, span int }
 
-// work is how often a service was entered by one operation, and which edges it then called over.
-type work struct {
+// effort is how often a service was entered by one operation, and which edges it then called over.
+type effort struct {
 	n       float64 // answered well, or kept from calling by a breaker
 	tripped float64 // of them, those with a breaker's refusal
 	made    map[edgeKey]float64
@@ -124,7 +124,7 @@ func (o *observer) works() {
 		}
 		w := o.work[o.recs[i].op]
 		if w == nil {
-			w = &work{made: map[edgeKey]float64{}}
+			w = &effort{made: map[edgeKey]float64{}}
 			o.work[o.recs[i].op] = w
 		}
 		w.n++

@@ -195,7 +195,9 @@ func TestAVisibleFaultComesFirst(t *testing.T) {
 		t.Fatal(says(r))
 	}
 	cur, old := windows(300, func(_ *world, i int) node { return withBasket(shop{}, false) },
-		func(_ *world, i int) node { return withBasket(shop{adviceFails: i%10 == 0, begins: "advice"}, i%2 == 0) })
+		func(_ *world, i int) node {
+			return withBasket(shop{adviceFails: i%10 == 0, begins: "advice"}, i%2 == 0)
+		})
 	r = Rank(incident.Incident{}, evidence(cur, old), Options{})
 	if len(r.Suspects) == 0 || r.Suspects[0].Service != "basket" {
 		t.Errorf("want basket first:\n%s", says(r))

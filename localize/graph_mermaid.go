@@ -31,7 +31,7 @@ func (g Graph) Mermaid() string {
 		id[n.Name] = i
 		lines := []string{mermaidText(shown(n.Name, 60))}
 		if n.Suspect > 0 && (n.Suspect <= 3 || n.Blame >= 0.05) {
-			lines = append(lines, mermaidText(fmt.Sprintf("suspect %d, %s", n.Suspect, share(n.Blame))))
+			lines = append(lines, mermaidText(suspicion(n)))
 		}
 		if n.Errors.Incident >= 0.001 {
 			lines = append(lines, mermaidText(was(n.Errors, compared, share)+" fail"))
@@ -115,7 +115,15 @@ func mermaidShape(kind string) (open, shut string) {
 // becomes the entity of its code, so that no quote, directive, link, mention, markup or Markdown is left.
 func mermaidText(s string) string {
 	var b strings.Builder
+	begun := false // a number or a dash at the beginning would make a list
 	for _, r := range s {
+		switch {
+		case !begun && (r == '-' || r == '.'):
+			fmt.Fprintf(&b, "#%d;", r)
+			continue
+		case !unicode.IsDigit(r) && r != ' ':
+			begun = true
+		}
 		switch {
 		case unicode.IsLetter(r), unicode.IsDigit(r), unicode.Is(unicode.Mn, r), strings.ContainsRune(" .,-", r):
 			b.WriteRune(r)

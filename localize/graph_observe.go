@@ -37,7 +37,7 @@ type traffic struct {
 	members map[string]*member
 	kinds   map[string]string // of nodes, and of the names that their callers' operations have for them
 	path    float64           // seconds of all critical paths
-	work    map[int32]*work   // by the operation that a service was entered by
+	work    map[int32]*effort // by the operation that a service was entered by
 }
 
 func (g *traffic) call(from, to string) *call {
@@ -105,7 +105,7 @@ type parentKey struct {
 
 // observe builds the graph of one window. Its cost is linear in the spans.
 func observe(w *window, ops *operations, p *places) *traffic {
-	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}, work: map[int32]*work{}}
+	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}, work: map[int32]*effort{}}
 	o := observer{traffic: g, ops: ops, places: p, attempts: map[attemptKey]int{}, parents: map[parentKey]bool{}, units: map[parentKey]*unit{}, tripped: map[int]bool{}, services: map[string]*member{}}
 	o.findSenders(w)
 	for t := range w.traces {

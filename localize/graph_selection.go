@@ -73,17 +73,8 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 		}
 	}
 	traffic := func(i int) float64 { return max(g.Nodes[i].Requests.Incident, g.Nodes[i].Requests.Baseline) }
-	kept := map[int]bool{}
-	take := func(candidates []int, most int, by []float64) {
-		slices.SortFunc(candidates, func(x, y int) int {
-			return cmp.Or(cmp.Compare(by[y], by[x]), cmp.Compare(weight[y], weight[x]), cmp.Compare(traffic(y), traffic(x)), cmp.Compare(x, y))
-		})
-		for _, i := range candidates {
-			if len(kept) >= most {
-				return
-			}
-			kept[i] = true
-		}
+	before := func(x, y int, by []float64) int {
+		return cmp.Or(cmp.Compare(by[y], by[x]), cmp.Compare(traffic(y), traffic(x)), cmp.Compare(x, y))
 	}
 	// What neither calls nor is called and has nothing to say needs no box.
 	var all []int
@@ -92,24 +83,32 @@ func (g *Graph) choose(maxNodes, maxEdges int) sketch {
 			all = append(all, i)
 		}
 	}
-	if len(all) > maxNodes {
-		take(slices.DeleteFunc(slices.Clone(all), func(i int) bool { return weight[i] < 1 }), maxNodes*3/5, weight)
-		// Neighbours in the order of whose neighbours they are.
-		var around []int
-		beside := make([]float64, len(g.Nodes))
-		for i := range kept {
-			for _, j := range near[i] {
-				if !kept[j] {
-					if beside[j] == 0 {
-						around = append(around, j)
-					}
-					beside[j] = max(beside[j], weight[i])
-				}
+	slices.SortFunc(all, func(x, y int) int { return before(x, y, weight) })
+	kept, beside := map[int]bool{}, slices.Clone(weight)
+	var around []int
+	keep := func(i int) {
+		kept[i] = true
+		for _, j := range near[i] {
+			if !kept[j] {
+				beside[j] = max(beside[j], weight[i]/2)
+				around = append(around, j)
 			}
 		}
-		take(around, maxNodes*9/10, beside)
 	}
-	take(all, maxNodes, weight)
+	for _, i := range all {
+		if len(all) <= maxNodes || weight[i] >= 1 && len(kept) < maxNodes*3/5 {
+			keep(i)
+		}
+	}
+	for len(kept) < min(maxNodes, len(all)) {
+		around = slices.DeleteFunc(around, func(i int) bool { return kept[i] })
+		if len(around) > 0 {
+			keep(slices.MinFunc(around, func(x, y int) int { return before(x, y, beside) }))
+			continue
+		}
+		// Apart from what is drawn: begin again with the worst of the rest.
+		keep(all[slices.IndexFunc(all, func(i int) bool { return !kept[i] })])
+	}
 
 	var out sketch
 	for i := range g.Nodes {

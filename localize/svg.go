@@ -123,7 +123,7 @@ func newDrawing(g *Graph) *drawing {
 
 // leastAdded is the part of the largest rise of any edge that another must reach to be shown as worse: what waits for
 // a slow callee is slow by as much, and tenths of it elsewhere only lead the eye astray.
-const leastAdded = 0.05
+const leastAdded = 0.1
 
 func (g *Graph) mostAdded() float64 {
 	most := 0.0
@@ -454,16 +454,17 @@ func (d *drawing) edgeLabel(i int) {
 	if d.of[i] < 0 { // above the box, left of the loop
 		n := d.index[d.sketch.edges[i].From]
 		it := &d.lay.items[d.lay.nodes[n]]
-		var words []string
+		class, words := "rg-note", []string{text[0].text}
 		for _, p := range text {
-			words = append(words, p.text)
-		}
-		class := "rg-note"
-		if d.isBad(i) {
-			class += " rg-worse"
+			if p.worse {
+				if class == "rg-note" {
+					class, words = "rg-note rg-worse", []string{"calls itself"}
+				}
+				words = append(words, p.text)
+			}
 		}
 		fmt.Fprintf(&d.b, `<text class="%s" x="%s" y="%s" text-anchor="end">%s</text>`+"\n", class, num(d.x(it.x+it.w-56)), num(d.y(it.y-it.h/2+11)),
-			escapeXML(fitted(strings.Join(words, ", "), (boxWidth-56)/11/1.06)))
+			escapeXML(fitted(strings.Join(words, ", "), (boxWidth-58)/11/1.06)))
 		return
 	}
 	for _, c := range d.lay.chains[d.of[i]] {

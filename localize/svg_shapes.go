@@ -44,10 +44,7 @@ func (d *drawing) node(i int) {
 
 // badge numbers a suspect.
 func (d *drawing) badge(x, y float64, n *Node) {
-	text := fmt.Sprintf("suspect %d", n.Suspect)
-	if n.Blame >= 0.01 {
-		text += ", " + share(n.Blame)
-	}
+	text := suspicion(n)
 	w := textWidth(text)*11*1.06 + 16
 	class := "rg-badge"
 	if n.Suspect > 1 {
@@ -55,6 +52,14 @@ func (d *drawing) badge(x, y float64, n *Node) {
 	}
 	fmt.Fprintf(&d.b, `<rect class="%s" x="%s" y="%s" width="%s" height="17" rx="8.5"/><text class="%s-text" x="%s" y="%s">%s</text>`,
 		class, num(x+8), num(y-badgeRise), num(w), class, num(x+16), num(y-badgeRise+12.5), escapeXML(text))
+}
+
+// suspicion says which suspect a node is, and how surely.
+func suspicion(n *Node) string {
+	if n.Blame < 0.01 {
+		return fmt.Sprintf("suspect %d", n.Suspect)
+	}
+	return fmt.Sprintf("suspect %d, %s", n.Suspect, share(n.Blame))
 }
 
 func kindClass(kind string) string {
