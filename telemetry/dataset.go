@@ -36,6 +36,9 @@ func (r *Reader) Dataset() Dataset {
 		if traces[t].Broken {
 			r.notes.add(NoteBrokenTrace, 1)
 		}
+		if traces[t].Headless {
+			r.notes.add(NoteHeadless, 1)
+		}
 		if traces[t].Cyclic {
 			r.notes.add(NoteSpanCycle, 1)
 		}

@@ -23,6 +23,9 @@ const (
 	NoteStatusInferred   = "status_inferred"
 	NoteClockSkew        = "clock_skew"
 	NoteBrokenTrace      = "broken_trace"
+	NoteHeadless         = "headless_trace"
+	NoteUnfinished       = "unfinished_span"
+	NoteInvalidText      = "invalid_text"
 	NoteSpanCycle        = "span_cycle"
 	NoteTimeOutOfRange   = "time_out_of_range"
 	NoteFarFromWindow    = "far_from_window"
@@ -51,6 +54,9 @@ var noteTexts = map[string]string{
 	NoteStatusInferred:   "spans had no status; it was concluded from their attributes",
 	NoteClockSkew:        "spans were moved in time because the clock of their process disagrees with its caller's",
 	NoteBrokenTrace:      "traces lack spans that others name as parent",
+	NoteHeadless:         "traces lack their beginning: whatever called their first spans sent none",
+	NoteUnfinished:       "spans have no end; their duration was set to zero",
+	NoteInvalidText:      "texts were not UTF-8; what is no character was replaced",
 	NoteSpanCycle:        "traces have spans that are their own ancestors; the cycle was cut at the earliest span",
 	NoteTimeOutOfRange:   "records carry an impossible time and were left out",
 	NoteFarFromWindow:    "records lie days away from the others and were left out",

@@ -84,7 +84,11 @@ func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
 	}
 	d := time.Duration(end) - time.Duration(start) // both are in range
 	if d < 0 {
-		r.notes.add(NoteNegativeDuration, 1)
+		if end == 0 {
+			r.notes.add(NoteUnfinished, 1)
+		} else {
+			r.notes.add(NoteNegativeDuration, 1)
+		}
 		d = 0
 	}
 	if d > maxDuration {

@@ -11,9 +11,9 @@ type Trace struct {
 	ID    TraceID
 	Spans []*Span // by start, then id
 	Roots []int   // indices of spans without a parent here, by start
-	// Broken says that a span names a parent that is not in the trace, Cyclic that spans
-	// were their own ancestors.
-	Broken, Cyclic bool
+	// Broken says that a span names a parent that is not in the trace, Headless that every root does, so that the beginning is what
+	// is missing, and Cyclic that spans were their own ancestors.
+	Broken, Headless, Cyclic bool
 
 	parent []int32
 	first  []int32 // children of span i are kids[first[i]:first[i+1]], by start
@@ -126,6 +126,7 @@ func (w *treeBuilder) build(t *Trace) {
 		}
 		return -1
 	}
+	torn := 0
 	for i, s := range t.Spans {
 		t.parent[i] = -1
 		if s.Parent.IsZero() {
@@ -137,12 +138,14 @@ func (w *treeBuilder) build(t *Trace) {
 			t.Cyclic = true
 		case p < 0:
 			t.Broken = true
+			torn++
 		default:
 			t.parent[i] = p
 		}
 	}
 	w.cutCycles(t)
 	w.link(t)
+	t.Headless = torn > 0 && torn == len(t.Roots)
 }
 
 // cutCycles makes the earliest span of each cycle a root. Each span is visited twice at

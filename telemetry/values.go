@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -118,6 +119,10 @@ func (r *Reader) text(key string, v pcommon.Value) string {
 }
 
 func (r *Reader) cut(s string, n int) string {
+	if !utf8.ValidString(s) {
+		r.notes.add(NoteInvalidText, 1)
+		s = strings.ToValidUTF8(s[:min(len(s), n)], "\ufffd")
+	}
 	out, was := cut(s, n)
 	if was {
 		r.notes.add(NoteCut, 1)
