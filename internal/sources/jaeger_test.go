@@ -491,7 +491,7 @@ func TestJaegerFaults(t *testing.T) {
 		"services are missing":     {services: answer(`{"status":"success"}`), fails: true, want: "without a list of services"},
 		"no service":               {services: answer(`{"services":[]}`), want: "knows no service"},
 		"500":                      {traces: func(w http.ResponseWriter, r *http.Request) { http.Error(w, "boom", 500) }, fails: true, want: "boom"},
-		"503 for good":             {traces: func(w http.ResponseWriter, r *http.Request) { http.Error(w, "boom", 503) }, fails: true, want: "tried 2 times"},
+		"503 for good":             {traces: func(w http.ResponseWriter, r *http.Request) { http.Error(w, "boom", http.StatusServiceUnavailable) }, fails: true, want: "tried 2 times"},
 		"cut off":                  {traces: cut, fails: true, want: "EOF"},
 		"login page":               {traces: answer("<html>log in</html>"), fails: true, want: "a page instead of JSON"},
 		"wrong JSON":               {traces: answer(`{"status":"success","data":{"result":[]}}`), fails: true, want: "not the expected JSON"},
