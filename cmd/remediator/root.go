@@ -59,7 +59,7 @@ func newRoot(io stdio) *cobra.Command {
 		return usage("%w\nrun %q for the flags", err, c.CommandPath()+" --help")
 	})
 	root.AddCommand(
-		demoCommand(io), runCommand(io), serveCommand(io), casesCommand(io), localizeCommand(io), evalCommand(io), indexCommand(io), policyCommand(io),
+		demoCommand(io), runCommand(io), serveCommand(io), casesCommand(io), fetchCommand(io), localizeCommand(io), evalCommand(io), indexCommand(io), policyCommand(io),
 		replayCommand(io), recordCommand(io), goldenCommand(io), verifyCommand(io), explainCommand(io), keygenCommand(io),
 		doctorCommand(io), benchCommand(io), modelCommand(io), appCommand(io), configCommand(io), schemaCommand(io), versionCommand(io),
 	)
