@@ -112,6 +112,7 @@ func tableOf(c *constants) table {
 	c.outside.list(&t)
 	c.hidden.list(&t)
 	c.cause.list(&t)
+	c.silence.list(&t)
 	return t
 }
 

@@ -72,61 +72,58 @@ func (a *analysis) newlyFailing(cur, base *opCount, haveBase bool) bool {
 	return cur.share() > a.k.errors.ratio*base.share() && zProportions(cur.bad, cur.n, base.bad, base.n) > a.k.errors.z
 }
 
+// failurePlace is where failures began: at an operation, or at a service that left calls unanswered.
+type failurePlace struct {
+	op     int32  // -1 for a service
+	coped  bool   // a callee below fails as before
+	callee string // the service, if op is -1
+}
+
 // findErrors finds where the failures began. From the span where a failure originated it goes up
 // the chain of failed spans to the first whose operation fails more than it did when healthy:
 // a dependency that fails as it always did is not to blame, but the caller that used to cope
-// is. A service that merely passes a failure up is never reached.
+// is. A service that merely passes a failure up is never reached. A call that ended without an answer
+// is its callee's failure, unless the callee answers others or the caller lost its patience.
 func (a *analysis) findErrors() {
-	cur, base := both(a, func(w *window) map[int32]*opCount { return countOps(w, a.since(w)) })
-	haveBase := len(a.base.traces) > 0
-	type place struct {
-		op    int32
-		coped bool // a callee below fails as before
-	}
-	votes := map[place]float64{}
-	below := map[place]map[int32]float64{}
+	cur, base := countOps(a.cur, a.onset), countOps(a.base, 0)
+	votes := map[failurePlace]float64{}
+	below := map[failurePlace]map[int32]float64{}
 	total := 0.0
-	for t := range a.cur.traces {
-		if !a.cur.outcomes[t].failed {
-			continue
-		}
+	a.eachRequest(a.cur, func(t, root int) {
 		tr, recs := &a.cur.traces[t], a.cur.recs[t]
-		last := a.failureStart(tr, recs, a.cur.outcomes[t].root)
+		if root == a.cur.outcomes[t].root && !a.cur.outcomes[t].failed || root != a.cur.outcomes[t].root && recs[root].outcome != failed {
+			return
+		}
+		last := a.failureStart(tr, recs, root)
 		if last < 0 {
-			continue
+			return
 		}
 		total++
-		p := place{op: recs[last].op}
-		origin := recs[last].op
-		for i := last; i >= 0; i = tr.Parent(i) {
-			if recs[i].outcome != failed {
-				if i != last && silent(tr, recs, i) {
-					continue
-				}
-				break
-			}
-			if a.newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
-				p = place{op: recs[i].op, coped: i != last}
-				break
-			}
-		}
+		p := a.placeOf(tr, recs, last, cur, base)
 		votes[p]++
 		if below[p] == nil {
 			below[p] = map[int32]float64{}
 		}
-		below[p][origin]++
-	}
+		below[p][recs[last].op]++
+	})
 	a.failures = total
 	if total == 0 {
 		return
 	}
-	places := make([]place, 0, len(votes))
-	for p := range votes {
+	places := make([]failurePlace, 0, len(votes))
+	perService, most := map[string]float64{}, map[string]float64{}
+	for p, n := range votes {
 		places = append(places, p)
+		s := a.serviceOf(p)
+		perService[s] += n
+		most[s] = max(most[s], n)
 	}
-	slices.SortFunc(places, func(x, y place) int {
+	slices.SortFunc(places, func(x, y failurePlace) int {
 		if votes[x] != votes[y] {
 			return int(math.Copysign(1, votes[y]-votes[x]))
+		}
+		if c := strings.Compare(x.callee, y.callee); c != 0 {
+			return c
 		}
 		if x.op != y.op {
 			return int(x.op - y.op)
@@ -137,48 +134,141 @@ func (a *analysis) findErrors() {
 		return -1
 	})
 	for _, p := range places {
-		op := &a.ops.list[p.op]
-		c, b := cur[p.op], base[p.op]
-		if c == nil {
-			c = &opCount{}
-		}
-		if b == nil {
-			b = &opCount{}
-		}
 		share := votes[p] / total
-		// How surely failing is new: the failing share beyond the healthy one.
-		fresh := 1.0
-		if haveBase && b.n > 0 {
-			fresh = clamp01((c.share() - b.share()) / max(c.share(), 1e-9))
+		// The case against a service is one, over however many operations its failures are spread.
+		s := a.serviceOf(p)
+		strength := math.Sqrt(perService[s]/total) * votes[p] / most[s]
+		if p.callee != "" {
+			a.blameCallee(p, below[p], cur, base, share, strength)
+			continue
 		}
-		text := fmt.Sprintf("%s of the failing traces began to fail at %s: %s of its calls failed, %s when healthy",
-			percent(share), op.name, percent(c.share()), percent(b.share()))
-		peer := ""
-		if p.coped {
-			lower := &a.ops.list[mostVoted(below[p])]
-			lc, lb := cur[mostVoted(below[p])], base[mostVoted(below[p])]
-			if lc != nil && lb != nil {
-				text += fmt.Sprintf("; %s below it failed %s of first attempts, %s when healthy, so what changed is how %s copes",
-					label(lower), percent(lc.share()), percent(lb.share()), op.service)
-			}
-			peer = lower.peer
-		} else if op.kind.Outgoing() {
-			peer = op.peer
-			a.peerFailed[edgeKey{op.service, op.peer}] += share * fresh
-		}
-		a.board.addOp(op.service, op.name, peer, p.op, Reason{Signal: "errors", Text: text,
-			Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * math.Sqrt(share) * fresh})
-		if p.coped {
-			// The call that is made is the handle for whoever mends the caller.
-			lower := mostVoted(below[p])
-			if lo := &a.ops.list[lower]; lo.service == op.service {
-				a.board.addOp(op.service, lo.name, lo.peer, lower, Reason{Signal: "handling",
-					Text:  fmt.Sprintf("%s is the call whose failures %s no longer absorbs", label(lo), op.service),
-					Value: votes[p], Weight: a.k.errors.handling * a.k.weight.errors * share})
-			}
-		}
-		a.blamedOps[p.op] += share
+		a.blameOperation(p, below[p], cur, base, share, strength)
 	}
+}
+
+// serviceOf is the service that a place belongs to.
+func (a *analysis) serviceOf(p failurePlace) string {
+	if p.callee != "" {
+		return p.callee
+	}
+	return a.ops.list[p.op].service
+}
+
+// placeOf says what a failure that began at span last speaks against.
+func (a *analysis) placeOf(tr *telemetry.Trace, recs []spanRec, last int, cur, base map[int32]*opCount) failurePlace {
+	haveBase := len(a.base.traces) > 0
+	s := tr.Spans[last]
+	switch {
+	case recs[last].outcome != failed:
+		// Somebody above gave up waiting for it. If it takes longer than it did, it is what failed.
+		if a.slower(recs[last].op) {
+			return failurePlace{op: recs[last].op}
+		}
+	case s.Kind.Outgoing() && !hasAnswer(tr, last) && a.newlyFailing(cur[recs[last].op], base[recs[last].op], haveBase):
+		if callee := a.calledService(s, recs[last].op); callee != "" && a.owedByCallee(edgeKey{s.Resource.Service, callee}, a.ops.list[recs[last].op].peer) {
+			return failurePlace{op: -1, callee: callee}
+		}
+	}
+	for i := last; i >= 0; i = tr.Parent(i) {
+		if recs[i].outcome != failed {
+			if i == last || silent(tr, recs, i) {
+				continue
+			}
+			break
+		}
+		if a.newlyFailing(cur[recs[i].op], base[recs[i].op], haveBase) {
+			return failurePlace{op: recs[i].op, coped: i != last && recs[last].outcome == failed}
+		}
+	}
+	return failurePlace{op: recs[last].op}
+}
+
+// blameCallee adds the case against a service that left calls unanswered.
+func (a *analysis) blameCallee(p failurePlace, calls map[int32]float64, cur, base map[int32]*opCount, share, strength float64) {
+	c, b := opCount{}, opCount{}
+	var callers []string
+	for _, op := range sortedOps(calls) {
+		if n := cur[op]; n != nil {
+			c.n, c.bad = c.n+n.n, c.bad+n.bad
+		}
+		if n := base[op]; n != nil {
+			b.n, b.bad = b.n+n.n, b.bad+n.bad
+		}
+		if s := a.ops.list[op].service; !slices.Contains(callers, s) {
+			callers = append(callers, s)
+		}
+		a.blamedOps[op] += share * calls[op] / max(totalOf(calls), 1)
+	}
+	slices.Sort(callers)
+	op := a.answerOf(calls)
+	name := ""
+	if op >= 0 {
+		name = a.ops.list[op].name
+	}
+	text := fmt.Sprintf("%s of the failing requests began to fail where %s called it and got no answer: %s of these calls failed, %s when healthy",
+		percent(share), strings.Join(callers[:min(len(callers), 4)], ", "), percent(c.share()), percent(b.share()))
+	a.board.addOp(p.callee, name, "", op, Reason{Signal: "errors", Text: text, Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength})
+	for _, op := range sortedOps(calls) {
+		// Its callers are the next best guess: a network between them looks the same.
+		o := &a.ops.list[op]
+		a.board.addOp(o.service, o.name, p.callee, op, Reason{Signal: "errors", Text: fmt.Sprintf("%s failed without an answer of %s", o.name, p.callee),
+			Value: calls[op], Weight: a.k.errors.reported * a.k.weight.errors * strength * calls[op] / max(totalOf(calls), 1)})
+	}
+}
+
+func totalOf(m map[int32]float64) float64 {
+	sum := 0.0
+	for _, op := range sortedOps(m) {
+		sum += m[op]
+	}
+	return sum
+}
+
+// blameOperation adds the case against the operation where failures began.
+func (a *analysis) blameOperation(p failurePlace, origins map[int32]float64, cur, base map[int32]*opCount, share, strength float64) {
+	op := &a.ops.list[p.op]
+	c, b := cur[p.op], base[p.op]
+	if c == nil {
+		c = &opCount{}
+	}
+	if b == nil {
+		b = &opCount{}
+	}
+	// How surely failing is new: the failing share beyond the healthy one.
+	fresh := 1.0
+	if len(a.base.traces) > 0 && b.n > 0 && c.bad > 0 {
+		fresh = clamp01((c.share() - b.share()) / max(c.share(), 1e-9))
+	}
+	text := fmt.Sprintf("%s of the failing traces began to fail at %s: %s of its calls failed, %s when healthy",
+		percent(share), op.name, percent(c.share()), percent(b.share()))
+	if c.bad == 0 {
+		text = fmt.Sprintf("%s of the failing traces gave up waiting for %s, which takes longer than when healthy", percent(share), label(op))
+	}
+	peer := ""
+	if p.coped {
+		lower := &a.ops.list[mostVoted(origins)]
+		lc, lb := cur[mostVoted(origins)], base[mostVoted(origins)]
+		if lc != nil && lb != nil {
+			text += fmt.Sprintf("; %s below it failed %s of first attempts, %s when healthy, so what changed is how %s copes",
+				label(lower), percent(lc.share()), percent(lb.share()), op.service)
+		}
+		peer = lower.peer
+	} else if op.kind.Outgoing() {
+		peer = op.peer
+		a.peerFailed[edgeKey{op.service, op.peer}] += share * fresh
+	}
+	a.board.addOp(op.service, op.name, peer, p.op, Reason{Signal: "errors", Text: text,
+		Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength * fresh})
+	if p.coped {
+		// The call that is made is the handle for whoever mends the caller.
+		lower := mostVoted(origins)
+		if lo := &a.ops.list[lower]; lo.service == op.service {
+			a.board.addOp(op.service, lo.name, lo.peer, lower, Reason{Signal: "handling",
+				Text:  fmt.Sprintf("%s is the call whose failures %s no longer absorbs", label(lo), op.service),
+				Value: share, Weight: a.k.errors.handling * a.k.weight.errors * share})
+		}
+	}
+	a.blamedOps[p.op] += share
 }
 
 // failureStart follows the failure of a trace down from its root to the span where it
@@ -225,19 +315,35 @@ func (a *analysis) failureStart(tr *telemetry.Trace, recs []spanRec, root int) i
 		return at
 	}
 	for {
-		next := -1
-		for _, c := range tr.Children(at) {
-			// The child that took all the time there was.
-			if float64(tr.Spans[c].Duration) >= a.k.errors.waited*float64(tr.Spans[at].Duration) {
-				next = c
-				break
-			}
-		}
+		next := a.waitedFor(tr, at)
 		if next < 0 {
 			return at
 		}
 		at = next
 	}
+}
+
+// waitedFor is the child that a span spent its time waiting for, -1 when it spent it itself. What a
+// call waits for is the callee's answer, however late the callee took the call up.
+func (a *analysis) waitedFor(tr *telemetry.Trace, at int) int {
+	s := tr.Spans[at]
+	best, most := -1, int64(-1)
+	for _, c := range tr.Children(at) {
+		ch := tr.Spans[c]
+		if ch.Kind == telemetry.KindConsumer || ch.Kind == telemetry.KindProducer {
+			continue
+		}
+		if over := min(ch.End(), s.End()) - max(ch.Start, s.Start); over > most {
+			best, most = c, over
+		}
+	}
+	if best < 0 {
+		return -1
+	}
+	if s.Kind == telemetry.KindClient && tr.Spans[best].Resource.Service != s.Resource.Service || float64(most) >= a.k.errors.waited*float64(s.Duration) {
+		return best
+	}
+	return -1
 }
 
 // few is the number of failed calls up to which each looks at its siblings.

@@ -11,24 +11,47 @@ type pathShare map[int32]float64
 
 // pathShares averages the critical paths of the traces that keep lets through, per root
 // operation.
-func pathShares(w *window, keep func(t int) bool) (map[int32]pathShare, map[int32]float64) {
+func pathShares(w *window, keep func(t int, o *traceRec) bool) (map[int32]pathShare, map[int32]float64) {
 	sums, counts := map[int32]pathShare{}, map[int32]float64{}
-	for t := range w.traces {
-		if !keep(t) {
-			continue
-		}
-		root := w.outcomes[t].op
+	of := func(root int32) pathShare {
 		s := sums[root]
 		if s == nil {
 			s = pathShare{}
 			sums[root] = s
 		}
 		counts[root]++
+		return s
+	}
+	for t := range w.traces {
+		if !keep(t, &w.outcomes[t]) {
+			continue
+		}
+		s := of(w.outcomes[t].op)
+		if len(w.async) > 0 {
+			below(&w.traces[t], w.outcomes[t].root, func(i int) {
+				if p := w.recs[t][i].path; p > 0 {
+					s[w.recs[t][i].op] += float64(p) / 1e9
+				}
+			})
+			continue
+		}
 		for i := range w.recs[t] {
 			if p := w.recs[t][i].path; p > 0 {
 				s[w.recs[t][i].op] += float64(p) / 1e9
 			}
 		}
+	}
+	for n := range w.async {
+		o := &w.async[n]
+		if !keep(int(o.trace), &o.traceRec) {
+			continue
+		}
+		s, recs := of(o.op), w.recs[o.trace]
+		below(&w.traces[o.trace], o.root, func(i int) {
+			if p := recs[i].path; p > 0 {
+				s[recs[i].op] += float64(p) / 1e9
+			}
+		})
 	}
 	for root, s := range sums {
 		for op := range s {
@@ -50,11 +73,10 @@ type excess struct {
 // added it, and the share is the evidence (the differential view of CRISP, section 5, and of
 // TraceDiff).
 func (a *analysis) findLatency() {
-	slow, counts := pathShares(a.cur, func(t int) bool {
-		o := &a.cur.outcomes[t]
+	slow, counts := pathShares(a.cur, func(t int, o *traceRec) bool {
 		return o.slow && a.cur.traces[t].Start() >= a.onset
 	})
-	healthy, _ := pathShares(a.base, func(t int) bool { return true })
+	healthy, _ := pathShares(a.base, func(int, *traceRec) bool { return true })
 	total := 0.0
 	byOp := map[int32]*excess{}
 	// Sums of floating-point numbers depend on their order, so it is fixed.
@@ -154,6 +176,9 @@ func (a *analysis) findCallees() {
 			for i, s := range tr.Spans {
 				if p := tr.Parent(i); p >= 0 && tr.Spans[p].Kind.Outgoing() && tr.Spans[p].Resource.Service != s.Resource.Service {
 					a.callees[recs[p].op] = s.Resource.Service
+					if a.calleeOps != nil {
+						a.calleeOps[recs[p].op] = recs[i].op
+					}
 				}
 			}
 		}

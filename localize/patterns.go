@@ -91,8 +91,8 @@ func (a *analysis) findPlain() {
 			a.board.of(op.service).pattern = append(a.board.of(op.service).pattern, p)
 		}
 	}
-	slow, _ := pathShares(a.cur, func(t int) bool { return a.cur.outcomes[t].slow })
-	healthy, _ := pathShares(a.base, func(int) bool { return true })
+	slow, _ := pathShares(a.cur, func(_ int, o *traceRec) bool { return o.slow })
+	healthy, _ := pathShares(a.base, func(int, *traceRec) bool { return true })
 	own := map[int32][2]float64{}
 	for root, s := range slow {
 		for op, v := range s {

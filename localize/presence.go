@@ -84,6 +84,11 @@ func (a *analysis) badTimes() []int64 {
 			times = append(times, a.cur.traces[t].Start())
 		}
 	}
+	for i := range a.cur.async {
+		if o := &a.cur.async[i]; o.bad() {
+			times = append(times, a.cur.traces[o.trace].Spans[o.root].Start)
+		}
+	}
 	for _, e := range a.raised {
 		times = append(times, e.cur...)
 	}

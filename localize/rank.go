@@ -35,6 +35,11 @@ type analysis struct {
 	hidden           map[edgeKey][]Hidden // faults that callers keep from their own callers
 	veiled           float64              // how surely there are any that matter, 0..1
 	callees          map[int32]string
+	calleeOps        map[int32]int32 // which operation answers an outgoing one
+	answers          map[edgeKey]*answering
+	owed             map[edgeKey]bool
+	slowed           map[int32]bool
+	silence          map[string]float64
 
 	raised     []raisedEvent
 	shifts     []metricShift
@@ -56,7 +61,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a := &analysis{
 		ev: &ev, opt: opt.withDefaults(), k: k, ops: newOperations(), board: newBoard(opt.Without, k), callees: map[int32]string{},
 		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
-		handling: map[edgeKey]float64{},
+		handling: map[edgeKey]float64{}, calleeOps: map[int32]int32{}, owed: map[edgeKey]bool{}, slowed: map[int32]bool{},
 	}
 	a.limit()
 	a.ops.routes = newRoutes()
@@ -72,6 +77,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	)
 	a.base.number(a.ops)
 	a.cur.number(a.ops)
+	beside(a.base.findAsync, a.cur.findAsync)
 	healthy := a.base.latencies()
 	markSlow(a.cur, healthy, &k.window)
 	markSlow(a.base, healthy, &k.window)
@@ -92,6 +98,8 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findCallees()
 	a.findNetwork()
 	a.findUnbounded()
+	a.findAnswering()
+	a.findSilence()
 	a.findErrors()
 	a.findHidden()
 	a.findLatency()

@@ -53,8 +53,7 @@ func edgeOps(a *analysis) []edgeOp {
 		}
 		return e
 	}
-	for i := range a.cur.outcomes {
-		o := &a.cur.outcomes[i]
+	a.cur.eachOutcome(func(o *traceRec) {
 		e := get(o.op)
 		e.n++
 		if o.failed {
@@ -63,9 +62,8 @@ func edgeOps(a *analysis) []edgeOp {
 		if o.slow {
 			e.slows++
 		}
-	}
-	for i := range a.base.outcomes {
-		o := &a.base.outcomes[i]
+	})
+	a.base.eachOutcome(func(o *traceRec) {
 		e := get(o.op)
 		e.nBase++
 		if o.failed {
@@ -74,7 +72,7 @@ func edgeOps(a *analysis) []edgeOp {
 		if o.slow {
 			e.slowsBase++
 		}
-	}
+	})
 	cur, base := a.cur.latencies(), a.base.latencies()
 	out := make([]edgeOp, 0, len(byOp))
 	for op, e := range byOp {
@@ -151,31 +149,30 @@ func findSymptom(a *analysis, inc incident.Incident) Symptom {
 
 // exemplars are the ids of the traces that show the symptom best, worst first.
 func exemplars(a *analysis, op int32, kind SymptomKind) []string {
-	var all []int
-	for t := range a.cur.outcomes {
-		if o := &a.cur.outcomes[t]; o.op == op && (kind == SymptomNone || o.bad()) {
-			all = append(all, t)
-		}
-	}
-	slices.SortStableFunc(all, func(x, y int) int {
-		ox, oy := &a.cur.outcomes[x], &a.cur.outcomes[y]
-		if kind == SymptomErrors && ox.failed != oy.failed {
-			if ox.failed {
+	all := a.cur.showing(op, kind == SymptomNone)
+	slices.SortStableFunc(all, func(x, y *asyncRec) int {
+		if kind == SymptomErrors && x.failed != y.failed {
+			if x.failed {
 				return -1
 			}
 			return 1
 		}
-		if ox.duration != oy.duration {
-			if ox.duration > oy.duration {
+		if x.duration != y.duration {
+			if x.duration > y.duration {
 				return -1
 			}
 			return 1
 		}
-		return slices.Compare(a.cur.traces[x].ID[:], a.cur.traces[y].ID[:])
+		return slices.Compare(a.cur.traces[x.trace].ID[:], a.cur.traces[y.trace].ID[:])
 	})
 	var ids []string
-	for _, t := range all[:min(len(all), 5)] {
-		ids = append(ids, a.cur.traces[t].ID.String())
+	for _, o := range all {
+		if id := a.cur.traces[o.trace].ID.String(); !slices.Contains(ids, id) && len(ids) < 5 {
+			ids = append(ids, id)
+		}
+		if len(ids) == 5 {
+			break
+		}
 	}
 	return ids
 }

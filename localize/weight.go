@@ -26,6 +26,7 @@ type constants struct {
 	outside  outsideConstants
 	hidden   hiddenConstants
 	cause    causeConstants
+	silence  silenceConstants
 }
 
 // weights of the signals in nats: the natural logarithm of how much likelier a signal at full

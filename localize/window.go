@@ -35,6 +35,7 @@ type window struct {
 	traces   []telemetry.Trace
 	recs     [][]spanRec // parallel to traces and their spans
 	outcomes []traceRec  // parallel to traces
+	async    []asyncRec  // messages taken up within traces, see async.go
 	links    []telemetry.LogLink
 	from, to int64 // first and last record, Unix nanoseconds
 }
@@ -209,6 +210,10 @@ func (w *window) latencies() map[int32][]float64 {
 		o := &w.outcomes[i]
 		out[o.op] = append(out[o.op], o.duration)
 	}
+	for i := range w.async {
+		o := &w.async[i]
+		out[o.op] = append(out[o.op], o.duration)
+	}
 	for _, v := range out {
 		slices.Sort(v)
 	}
@@ -220,16 +225,21 @@ func (w *window) latencies() map[int32][]float64 {
 // traces counts as slow and the share can be tested; with few it is half as much again as
 // the longest seen.
 func markSlow(w *window, healthy map[int32][]float64, k *windowConstants) {
-	for i := range w.outcomes {
-		o := &w.outcomes[i]
+	mark := func(o *traceRec) {
 		v := healthy[o.op]
 		if len(v) == 0 {
-			continue
+			return
 		}
 		limit := k.few * v[len(v)-1]
 		if float64(len(v)) >= k.enough {
 			limit = quantile(v, 1-k.tail)
 		}
 		o.slow = o.duration > limit
+	}
+	for i := range w.outcomes {
+		mark(&w.outcomes[i])
+	}
+	for i := range w.async {
+		mark(&w.async[i].traceRec)
 	}
 }
