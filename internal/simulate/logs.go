@@ -63,10 +63,10 @@ func (x *run) writeLog(out plog.LogRecord, l *logLine) {
 	if l.rq != nil && l.span != nil {
 		switch h.logIDs {
 		case logSpanIDs:
-			out.SetTraceID(l.rq.trace)
-			out.SetSpanID(spanID(l.span.id))
+			out.SetTraceID(l.span.trace())
+			out.SetSpanID(l.span.inner())
 		case logTraceIDs:
-			out.SetTraceID(l.rq.trace)
+			out.SetTraceID(l.span.trace())
 		case logRequestID:
 			attrs.PutStr("x-request-id", fmt.Sprintf("%x-%x", l.rq.trace[:4], l.rq.trace[4:8]))
 		}

@@ -223,13 +223,14 @@ func (s *scene) difficulty(b *Bundle) string {
 	for _, st := range s.sys.stores {
 		known = known || st.exported && st.name == t.Service
 	}
+	unseen := svc.silent || !svc.habits.dbSpans && (t.Fault == "query_per_item" || t.Fault == "slow_query")
 	missing := func(what string) bool { return slices.Contains(b.Missing, what) }
 	switch {
 	case t.Difficulty != "":
 		return t.Difficulty
 	case t.Kind == "none":
 		return "medium"
-	case !known, svc.silent, svc.quiet && t.Class != "resource", t.Class == "resource" && missing("incident/metrics"), t.Fault == "schema_change", t.Fault == "zone_network":
+	case !known, unseen, svc.quiet && t.Class != "resource", t.Class == "resource" && missing("incident/metrics"), t.Fault == "schema_change", t.Fault == "zone_network":
 		return "hard"
 	case t.Fault == "exception_on_input", t.Fault == "nil_after_refactor", t.Fault == "canary", t.Fault == "wrong_url", t.Fault == "credentials_rotated", t.Fault == "query_per_item", t.Fault == "poison_record":
 		if len(b.Missing) == 0 {

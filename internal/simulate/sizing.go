@@ -30,7 +30,7 @@ func (b *builder) size() {
 		b.load(q.consumer, q.rate, 0)
 	}
 	sys.sampling = 1
-	if kept := r.spread(15, 90); kept < sys.rate*spans {
+	if kept := math.Max(r.spread(25, 110), 1.5*spans); kept < sys.rate*spans {
 		sys.sampling = kept / (sys.rate * spans)
 	}
 	sys.interval = time.Duration(pick(r, []int{10, 15, 15, 30, 60})) * time.Second

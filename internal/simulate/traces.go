@@ -70,6 +70,17 @@ func (p *pod) describe(to pcommon.Map) {
 	}
 }
 
+// inner is the id of the span that a handler's calls belong to: the one around its function where there is one.
+func (s *span) inner() pcommon.SpanID {
+	if s.kind == kindServer && s.pod.svc.habits.internal {
+		return spanID(s.id ^ innerBits)
+	}
+	return spanID(s.id)
+}
+
+// innerBits tell the id of the span around a handler's function from that of its server span.
+const innerBits = 0x5a5a5a5a5a5a5a5a
+
 func spanID(n uint64) (id pcommon.SpanID) {
 	for i := range 8 {
 		id[i] = byte(n >> (8 * i)) // the low byte of each shift
@@ -80,25 +91,19 @@ func spanID(n uint64) (id pcommon.SpanID) {
 func (x *run) write(out ptrace.Span, s *span) {
 	h := &s.pod.svc.habits
 	skew := int64(h.skew * 1e9)
-	out.SetTraceID(s.rq.trace)
+	out.SetTraceID(s.trace())
 	out.SetSpanID(spanID(s.id))
 	parent := s.parent
 	for parent != nil && parent.hidden() {
 		parent = parent.parent
 	}
-	if s.kind == kindConsumer && parent != nil && h.linked {
+	switch {
+	case s.kind == kindConsumer && parent != nil && h.linked:
 		l := out.Links().AppendEmpty()
-		l.SetTraceID(s.rq.trace)
-		l.SetSpanID(spanID(parent.id))
-		trace := s.rq.trace
-		trace[15] ^= byte(s.id)
-		trace[14] ^= byte(s.id >> 8)
-		out.SetTraceID(trace)
-	} else if parent != nil {
-		out.SetParentSpanID(spanID(parent.id))
-		if id, ok := parent.otherTrace(); ok {
-			out.SetTraceID(id)
-		}
+		l.SetTraceID(parent.trace())
+		l.SetSpanID(parent.inner())
+	case parent != nil:
+		out.SetParentSpanID(parent.inner())
 	}
 	out.SetStartTimestamp(pcommon.Timestamp(s.start + skew)) // in range
 	out.SetEndTimestamp(pcommon.Timestamp(s.end + skew))     // in range
@@ -107,6 +112,14 @@ func (x *run) write(out ptrace.Span, s *span) {
 	}
 	x.attributes(out, s, h)
 	x.status(out, s, h)
+}
+
+// trace is the id of the trace that the span is written into.
+func (s *span) trace() pcommon.TraceID {
+	if id, ok := s.otherTrace(); ok {
+		return id
+	}
+	return s.rq.trace
 }
 
 // otherTrace is the trace of what a linked consumer does.
@@ -123,11 +136,8 @@ func (s *span) otherTrace() ([16]byte, bool) {
 }
 
 func (x *run) writeInternal(out ptrace.Span, s *span) {
-	out.SetTraceID(s.rq.trace)
-	if id, ok := s.otherTrace(); ok {
-		out.SetTraceID(id)
-	}
-	out.SetSpanID(spanID(s.id ^ 0x5a5a5a5a))
+	out.SetTraceID(s.trace())
+	out.SetSpanID(s.inner())
 	out.SetParentSpanID(spanID(s.id))
 	skew := int64(s.pod.svc.habits.skew * 1e9)
 	out.SetStartTimestamp(pcommon.Timestamp(s.start + skew + 40_000)) // in range

@@ -76,7 +76,7 @@ func plural(s string) string {
 	switch {
 	case strings.HasSuffix(s, "s"), strings.HasSuffix(s, "sh"), strings.HasSuffix(s, "ch"):
 		return s + "es"
-	case strings.HasSuffix(s, "y") && !strings.HasSuffix(s, "ey"):
+	case strings.HasSuffix(s, "y") && !strings.ContainsRune("aeou", rune(s[len(s)-2])):
 		return s[:len(s)-1] + "ies"
 	}
 	return s + "s"
