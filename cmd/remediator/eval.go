@@ -27,6 +27,7 @@ type evalOptions struct {
 	format      string
 	predictions string
 	bundles     []string
+	pages       string
 	simulate    int
 	seed        int64
 	want        evaluate.Wanted
@@ -52,6 +53,7 @@ case with a truth.json. Ranks are strict: what ties takes the worst place.`,
 	fl.StringArrayVar(&o.bundles, "bundles", nil, "directory of labelled incident bundles without a corpus.json; may be repeated")
 	fl.IntVar(&o.simulate, "simulate", 0, "also make up this many incidents of systems that do not exist, and rank them")
 	fl.Int64Var(&o.seed, "seed", 1, "seed of the first of them")
+	fl.StringVar(&o.pages, "pages", "", "directory to write everything to as Markdown pages; misses.md there must explain every miss")
 	fl.BoolVar(&o.want.Cases, "cases", false, "also print every case, and what it cost")
 	fl.BoolVar(&o.want.Healthy, "healthy", false, "also count who is named where nothing is wrong: parts of each healthy window against each other")
 	fl.BoolVar(&o.want.Ablation, "ablation", false, "also measure what each signal contributes")
@@ -117,6 +119,9 @@ func (o *evalOptions) open() ([]*evaluate.Corpus, error) {
 	return corpora, nil
 }
 
+// simulatedName is the corpus of made-up incidents, of which there are too many to explain each.
+const simulatedName = "simulated"
+
 // simulated is a corpus of incidents that are made anew whenever they are looked at, so that none needs to be kept.
 func simulated(seed int64, n int) *evaluate.Corpus {
 	var ids []string
@@ -133,7 +138,7 @@ func simulated(seed int64, n int) *evaluate.Corpus {
 		return in, b.Evidence(), err
 	}
 	truth := func(id string) ([]byte, error) { return json.Marshal(truths[id]) }
-	return evaluate.Made("simulated", fmt.Sprintf("made up, seeds %d to %d", seed, seed+int64(n)-1), ids, load, truth)
+	return evaluate.Made(simulatedName, fmt.Sprintf("made up, seeds %d to %d", seed, seed+int64(n)-1), ids, load, truth)
 }
 
 func runEval(ctx context.Context, o evalOptions, io stdio) error {
@@ -149,6 +154,10 @@ func runEval(ctx context.Context, o evalOptions, io stdio) error {
 		if err := writePredictions(o.predictions, reports); err != nil {
 			return inputError(err)
 		}
+	}
+	if o.pages != "" {
+		made := func(corpus string) bool { return corpus != simulatedName }
+		return inputError(evaluate.Pages(o.pages, sections, reports, made))
 	}
 	return evaluate.Print(io.out, sections, o.format)
 }

@@ -11,7 +11,9 @@ import (
 
 // Section is one part of what was measured, for people or for programs.
 type Section struct {
+	Page  string // name of the page it belongs to
 	Title string
+	About string // how to read it, in Markdown
 	// Data is what programs read.
 	Data any
 	// Write prints it.
@@ -55,6 +57,9 @@ func Print(w io.Writer, sections []Section, format string) error {
 		} else {
 			fmt.Fprintf(w, "%s\n\n", s.Title)
 		}
+		if s.About != "" && format == "markdown" {
+			fmt.Fprintf(w, "%s\n\n", s.About)
+		}
 		s.Write(w, format == "markdown")
 	}
 	return nil
@@ -85,13 +90,13 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 			if err != nil {
 				return nil, nil, err
 			}
-			sections = append(sections, Section{Title: c.Name + ": log templates", Data: list, Write: func(w io.Writer, md bool) { ParsingTable(w, list, md) }})
+			sections = append(sections, Section{Page: c.Name, Title: c.Name + ": log templates", Data: list, Write: func(w io.Writer, md bool) { ParsingTable(w, list, md) }})
 		case Traces:
 			list, err := t.Documents(ctx, c)
 			if err != nil {
 				return nil, nil, err
 			}
-			sections = append(sections, Section{Title: c.Name + ": trace documents", Data: list, Write: func(w io.Writer, md bool) { DocumentTable(w, list, md) }})
+			sections = append(sections, Section{Page: c.Name, Title: c.Name + ": trace documents", Data: list, Write: func(w io.Writer, md bool) { DocumentTable(w, list, md) }})
 		default:
 			r, err := t.Evaluate(ctx, c)
 			if err != nil {
@@ -109,21 +114,21 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 		if err != nil {
 			return nil, nil, err
 		}
-		sections = append(sections, Section{Title: "Healthy windows", Data: h, Write: h.Table})
+		sections = append(sections, Section{Page: "healthy", Title: "Healthy windows", About: aboutHealthy, Data: h, Write: h.Table})
 	}
 	if want.Ablation {
 		a, err := t.Ablate(ctx, labelled, localize.Signals())
 		if err != nil {
 			return nil, nil, err
 		}
-		sections = append(sections, Section{Title: "Each signal left out, and alone", Data: a, Write: a.Table})
+		sections = append(sections, Section{Page: "ablation", Title: "Each signal left out, and alone", About: aboutAblation, Data: a, Write: a.Table})
 	}
 	if want.Sensitivity {
 		s, err := t.Sense(ctx, labelled, localize.Constants())
 		if err != nil {
 			return nil, nil, err
 		}
-		sections = append(sections, Section{Title: "Each constant halved and doubled", Data: s, Write: func(w io.Writer, md bool) {
+		sections = append(sections, Section{Page: "sensitivity", Title: "Each constant halved and doubled", About: aboutSensitivity, Data: s, Write: func(w io.Writer, md bool) {
 			s.Worst(w, md)
 			fmt.Fprintln(w)
 			s.Table(w, md)
@@ -135,14 +140,14 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 	samples := Samples(reports)
 	if want.Calibrate {
 		r := Reliable(samples)
-		sections = append(sections, Section{Title: "How far confidences can be trusted", Data: r, Write: r.Table})
+		sections = append(sections, Section{Page: "reliability", Title: "How far confidences can be trusted", About: aboutReliability, Data: r, Write: r.Table})
 	}
 	if want.LeaveOut {
 		h, err := t.LeaveOut(ctx, labelled, samples)
 		if err != nil {
 			return nil, nil, err
 		}
-		sections = append(sections, Section{Title: "Each corpus left out", Data: h, Write: h.Table})
+		sections = append(sections, Section{Page: "leave-one-out", Title: "Each corpus left out", About: aboutLeaveOut, Data: h, Write: h.Table})
 	}
 	return sections, reports, nil
 }
@@ -158,7 +163,7 @@ func (r *Report) Sections(cases bool) []Section {
 	if cases {
 		summary.Rows = r.Rows
 	}
-	out := []Section{{Title: fmt.Sprintf("%s: %d %s", r.Corpus, r.Cases, r.Content), Data: summary, Write: func(w io.Writer, md bool) {
+	out := []Section{{Page: r.Corpus, Title: fmt.Sprintf("%s: %d %s", r.Corpus, r.Cases, r.Content), Data: summary, Write: func(w io.Writer, md bool) {
 		r.Summary(w, md)
 		if cases {
 			fmt.Fprintln(w)
@@ -166,7 +171,7 @@ func (r *Report) Sections(cases bool) []Section {
 		}
 	}}}
 	if cases {
-		out = append(out, Section{Title: r.Corpus + ": time and memory", Data: r.Costs, Write: r.CostTable, Varies: true})
+		out = append(out, Section{Page: r.Corpus, Title: r.Corpus + ": time and memory", Data: r.Costs, Write: r.CostTable, Varies: true})
 	}
 	return out
 }

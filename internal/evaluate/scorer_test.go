@@ -166,7 +166,7 @@ func TestScoreAgreesWithTheCorporasScorer(t *testing.T) {
 	truths := map[string]Truth{}
 	predictions := map[string]Prediction{}
 	var list []Prediction
-	for i := range 3000 {
+	for i := range 1000 {
 		made := madeUpCase.Example(i)
 		id := fmt.Sprintf("case-%04d", i)
 		ids = append(ids, id)
