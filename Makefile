@@ -3,6 +3,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 OUT ?= out
+CORPORA ?= ../shared/corpora
 
 .DEFAULT_GOAL := help
 
@@ -56,6 +57,11 @@ test-kubernetes: ## Let a real API server (built once, five minutes) judge the m
 .PHONY: bench
 bench: ## Run the benchmarks behind docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./telemetry ./localize ./codeindex ./patch ./policy ./replay ./internal/queue ./internal/otlp ./internal/alerthook
+
+.PHONY: eval
+eval: ## Measure the ranking on the public corpora, recorded and made-up incidents; writes docs/localization
+	$(GO) run ./cmd/remediator eval $(foreach c,nezha rootcausebench jaeger-skills loghub-2k crisp jaeger-traces,--corpus $(CORPORA)/$(c)) \
+	  --bundles testdata/incidents --simulate 100 --seed 100001 --all --pages docs/localization
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for ten seconds

@@ -29,6 +29,7 @@ type evalOptions struct {
 	bundles     []string
 	pages       string
 	simulate    int
+	all         bool
 	seed        int64
 	want        evaluate.Wanted
 }
@@ -54,6 +55,7 @@ case with a truth.json. Ranks are strict: what ties takes the worst place.`,
 	fl.IntVar(&o.simulate, "simulate", 0, "also make up this many incidents of systems that do not exist, and rank them")
 	fl.Int64Var(&o.seed, "seed", 1, "seed of the first of them")
 	fl.StringVar(&o.pages, "pages", "", "directory to write everything to as Markdown pages; misses.md there must explain every miss")
+	fl.BoolVar(&o.all, "all", false, "measure everything that the following flags name")
 	fl.BoolVar(&o.want.Cases, "cases", false, "also print every case, and what it cost")
 	fl.BoolVar(&o.want.Healthy, "healthy", false, "also count who is named where nothing is wrong: parts of each healthy window against each other")
 	fl.BoolVar(&o.want.Ablation, "ablation", false, "also measure what each signal contributes")
@@ -145,6 +147,9 @@ func runEval(ctx context.Context, o evalOptions, io stdio) error {
 	corpora, err := o.open()
 	if err != nil {
 		return err
+	}
+	if o.all {
+		o.want = evaluate.Wanted{Cases: true, Healthy: true, Ablation: true, Sensitivity: true, Calibrate: true, LeaveOut: true}
 	}
 	sections, reports, err := evaluatedTool().Measure(ctx, corpora, o.want)
 	if err != nil {

@@ -8,10 +8,11 @@ recording, so they are not independent, and the interval, which takes them to be
 different ones there are, and in how many of these anything was named at all. "Acted on" counts alarms that were sure enough to act.`
 
 	aboutAblation = `Each row leaves one signal out, the second table keeps only one. A signal may matter little here since others say the same; two that
-never matter alone may matter together. Numbers in brackets are differences to the published ranking. False alarms are counted over one half of
+never matter alone may matter together. Numbers in brackets are differences to the published ranking. Of
+made-up incidents the first 25 are taken. False alarms are counted over one half of
 each different healthy recording against the other, both ways.`
 
-	aboutSensitivity = `Each constant is halved and doubled while all others stay as they are (of a slope both ends); the cells say which of the figures change, by cases. The
+	aboutSensitivity = `The corpora and the recorded incidents, not the made-up ones. Each constant is halved and doubled while all others stay as they are (of a slope both ends); the cells say which of the figures change, by cases. The
 first table sums up: the least and the most that any such change makes of a figure.`
 
 	aboutReliability = `A confidence of 0.8 should be right in eight of ten cases. The log-odds of the posterior are what the combination gives before calibration;
