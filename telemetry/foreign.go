@@ -58,6 +58,17 @@ func (f *foreign) time(us json.Number) *int64 {
 	return t
 }
 
+// length reads a duration of microseconds. One that no clock can have measured ends its span where no time is plausible.
+func length(us json.Number) *int64 {
+	out := new(int64)
+	if n, ok := micros(us); ok {
+		*out = n
+	} else if us != "" {
+		*out = math.MaxInt64 / 2
+	}
+	return out
+}
+
 // finish writes the times. A document whose every time lies before 1990 counts from an origin of its own, as made-up and
 // anonymised traces do: it is moved to where times begin to be plausible.
 func (f *foreign) finish() ptrace.Traces {

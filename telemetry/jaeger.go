@@ -150,10 +150,7 @@ func (f *foreign) jaegerSpan(in *jaegerSpan, key string, process *jaegerProcess)
 		attrs.PutStr("jaeger.warnings", strings.Join(in.Warnings[:min(len(in.Warnings), 20)], "; "))
 	}
 	attrs.MoveTo(out.Attributes())
-	t := foreignSpan{span: out, start: f.time(in.StartTime), end: new(int64)}
-	if n, ok := micros(in.Duration); ok {
-		*t.end = n
-	}
+	t := foreignSpan{span: out, start: f.time(in.StartTime), end: length(in.Duration)}
 	for _, l := range in.Logs {
 		ev := out.Events().AppendEmpty()
 		putTags(ev.Attributes(), l.Fields, nil)

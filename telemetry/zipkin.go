@@ -129,10 +129,7 @@ func (f *foreign) zipkinSpan(in *zipkinSpan) {
 			attrs.PutStr("network.peer.port", strconv.Itoa(r.Port))
 		}
 	}
-	t := foreignSpan{span: out, end: new(int64)}
-	if n, ok := micros(in.Duration); ok {
-		*t.end = n
-	}
+	t := foreignSpan{span: out, end: length(in.Duration)}
 	for _, a := range in.Annotations {
 		out.Events().AppendEmpty().SetName(a.Value)
 		t.events = append(t.events, f.time(a.Timestamp))
