@@ -26,6 +26,15 @@ const maxCA = 4 << 20
 // Connect makes a client for a server of the configuration. It reads the variables and the file that the
 // configuration names and asks nothing yet.
 func (s Surroundings) Connect(kind string, conn config.Connection) (*Client, error) {
+	o, err := s.options(kind, conn)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(o)
+}
+
+// options reads what a connection names.
+func (s Surroundings) options(kind string, conn config.Connection) (ClientOptions, error) {
 	o := s.Client
 	o.Kind, o.URL, o.Tenant = kind, conn.URL, conn.Tenant
 	o.Timeout = time.Duration(conn.Timeout)
@@ -48,14 +57,14 @@ func (s Surroundings) Connect(kind string, conn config.Connection) (*Client, err
 		o.Headers[header] = secret("headers_env", name)
 	}
 	if err != nil {
-		return nil, err
+		return o, err
 	}
 	if conn.CAFile != "" {
 		if o.CA, err = s.read(conn.CAFile, maxCA); err != nil {
-			return nil, fmt.Errorf("%s: read ca_file: %w", kind, err)
+			return o, fmt.Errorf("%s: read ca_file: %w", kind, err)
 		}
 	}
-	return NewClient(o)
+	return o, nil
 }
 
 func (s Surroundings) getenv(name string) string {

@@ -286,6 +286,27 @@ func TestLokiRecordsBecomeOTLP(t *testing.T) {
 	}
 }
 
+// Long lines come in several exports, none of which is too long for a line of a bundle.
+func TestLokiHandsOnInPieces(t *testing.T) {
+	stub := &lokiStub{most: 5000}
+	for i := range 30 {
+		stub.records = append(stub.records, lokiRecord{at: noon.Add(time.Duration(i) * time.Second).UnixNano(), stream: "a", line: strings.Repeat("x", 1<<19) + strconv.Itoa(i)})
+	}
+	srv := httptest.NewServer(stub)
+	t.Cleanup(srv.Close)
+	c := patient(t, srv.URL, nil, nil)
+	sink := &keptOutput{}
+	r, err := NewLoki(c, LokiOptions{}).Fetch(context.Background(), Query{Name: "incident", Window: Window{noon, noon.Add(time.Minute)}}, sink)
+	if err != nil || r.Logs != 30 || len(sink.bodies("incident")) != 30 || len(sink.logs["incident"]) < 4 {
+		t.Errorf("%d records in %d exports, %v", r.Logs, len(sink.logs["incident"]), err)
+	}
+	for _, ld := range sink.logs["incident"] {
+		if v, _ := ld.ResourceLogs().At(0).Resource().Attributes().Get("service.name"); v.AsString() != "a" {
+			t.Errorf("a piece is of %q", v.AsString())
+		}
+	}
+}
+
 func TestLokiFaults(t *testing.T) {
 	for _, c := range []struct{ name, answer, want string }{
 		{"metric answer", `{"status":"success","data":{"resultType":"matrix","result":[]}}`, "sources.logs.selector must not aggregate"},

@@ -179,7 +179,7 @@ func (f *lokiFetch) hand(p lokiPage) error {
 	if p.n == 0 {
 		return nil
 	}
-	ld := plog.NewLogs()
+	ld, size := plog.NewLogs(), 0
 	for _, s := range p.streams {
 		if len(s.entries) == 0 {
 			continue
@@ -206,10 +206,30 @@ func (f *lokiFetch) hand(p lokiPage) error {
 		}
 		sl := rl.ScopeLogs().AppendEmpty()
 		for i := range s.entries {
+			if size += len(s.entries[i].line) + 500; size > sinkBytes {
+				if err := f.pass(ld); err != nil {
+					return err
+				}
+				next := plog.NewLogs()
+				again := next.ResourceLogs().AppendEmpty()
+				rl.Resource().CopyTo(again.Resource())
+				ld, rl, sl, size = next, again, again.ScopeLogs().AppendEmpty(), len(s.entries[i].line)
+			}
 			f.record(&s.entries[i], level, sl.LogRecords().AppendEmpty())
 		}
 	}
-	f.report.Logs += p.n
+	return f.pass(ld)
+}
+
+// sinkBytes is about how much text a Sink is handed at once, so that no line of a bundle grows without bound.
+const sinkBytes = 4 << 20
+
+func (f *lokiFetch) pass(ld plog.Logs) error {
+	n := ld.LogRecordCount()
+	if n == 0 {
+		return nil
+	}
+	f.report.Logs += n
 	return f.to.Logs(f.q.Name, ld)
 }
 

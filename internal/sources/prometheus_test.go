@@ -148,6 +148,26 @@ func samples(values ...float64) []model.SamplePair {
 	return out
 }
 
+// Many points come in several exports and all of them once.
+func TestPrometheusHandsOnInPieces(t *testing.T) {
+	sink := &keptOutput{}
+	f := &promFetch{p: NewPrometheus(nil, PrometheusOptions{}), q: Query{Name: "incident"}, to: sink}
+	var m model.Matrix
+	for i := range 300 {
+		m = append(m, &model.SampleStream{Metric: model.Metric{"__name__": "x", "job": "a", "i": model.LabelValue(fmt.Sprint(i))}, Values: samples(make([]float64, 300)...)})
+	}
+	if err := f.hand(m, func(string) metricShape { return shapeGauge }); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, md := range sink.metrics["incident"] {
+		total += md.DataPointCount()
+	}
+	if total != 90_000 || f.report.Points != total || len(sink.metrics["incident"]) != 5 {
+		t.Errorf("%d points in %d exports, %d told", total, len(sink.metrics["incident"]), f.report.Points)
+	}
+}
+
 func TestCountersSayWhenTheyWereRestarted(t *testing.T) {
 	ms := handed(t, shapeCounter, model.Matrix{{Metric: model.Metric{"__name__": "x_total", "job": "a", "code": "500"}, Values: samples(10, 12, 3, math.NaN(), 4)}})
 	points := ms.At(0).Sum().DataPoints()

@@ -22,38 +22,63 @@ const (
 	shapeHistogram             // a part of a classic histogram: its buckets, its sum or its count
 )
 
+// sinkPoints is how many points a Sink is handed at once, so that no line of a bundle grows without bound: each repeats
+// its attributes.
+const sinkPoints = 20_000
+
 // hand turns series into OTLP, by the processes that they are of, and passes them on.
 func (f *promFetch) hand(m model.Matrix, shape func(name string) metricShape) error {
-	b := promBuilder{p: f.p, resources: map[string]pmetric.ScopeMetrics{}, metrics: map[string]pmetric.Metric{}, md: pmetric.NewMetrics(), histograms: map[string]*classic{}}
+	histograms := map[string]*classic{}
+	var order []string
+	b := newPromBuilder(f.p)
+	pass := func() error {
+		n := b.md.DataPointCount()
+		if n == 0 {
+			return nil
+		}
+		md := b.md
+		b = newPromBuilder(f.p)
+		f.report.Points += n
+		return f.to.Metrics(f.q.Name, md)
+	}
 	for _, s := range m {
 		name := string(s.Metric[model.MetricNameLabel])
 		switch {
 		case len(s.Histograms) > 0:
 			b.native(name, s)
 		case shape(name) == shapeHistogram:
-			b.part(name, s)
+			order = part(histograms, order, name, s)
 		default:
 			b.numbers(name, s, shape(name) == shapeCounter)
 		}
+		if b.added >= sinkPoints {
+			if err := pass(); err != nil {
+				return err
+			}
+		}
 	}
-	for _, key := range b.order {
-		b.classic(b.histograms[key])
+	for _, key := range order {
+		b.classic(histograms[key])
+		if b.added >= sinkPoints {
+			if err := pass(); err != nil {
+				return err
+			}
+		}
 	}
-	if n := b.md.DataPointCount(); n > 0 {
-		f.report.Points += n
-		return f.to.Metrics(f.q.Name, b.md)
-	}
-	return nil
+	return pass()
 }
 
 // promBuilder makes one OTLP export of an answer.
 type promBuilder struct {
-	p          *Prometheus
-	md         pmetric.Metrics
-	resources  map[string]pmetric.ScopeMetrics
-	metrics    map[string]pmetric.Metric
-	histograms map[string]*classic
-	order      []string
+	p         *Prometheus
+	md        pmetric.Metrics
+	resources map[string]pmetric.ScopeMetrics
+	metrics   map[string]pmetric.Metric
+	added     int // points, about
+}
+
+func newPromBuilder(p *Prometheus) *promBuilder {
+	return &promBuilder{p: p, resources: map[string]pmetric.ScopeMetrics{}, metrics: map[string]pmetric.Metric{}, md: pmetric.NewMetrics()}
 }
 
 // resourceLabels are labels that say which process a series is of, and their names in OpenTelemetry.
@@ -189,6 +214,7 @@ func (b *promBuilder) numbers(name string, s *model.SampleStream, counter bool) 
 	} else {
 		return // of another kind under the same name: the first stays
 	}
+	b.added += len(s.Values)
 	start, last := pcommon.Timestamp(0), math.Inf(-1)
 	for i, v := range s.Values {
 		value := float64(v.Value)
@@ -236,17 +262,17 @@ type bucket struct {
 // maxBuckets bounds what one histogram may have.
 const maxBuckets = 500
 
-// part keeps a part of a histogram until all of them are there.
-func (b *promBuilder) part(name string, s *model.SampleStream) {
+// part keeps a part of a histogram until all of them are there, and their order.
+func part(histograms map[string]*classic, order []string, name string, s *model.SampleStream) []string {
 	labels := s.Metric.Clone()
 	delete(labels, model.BucketLabel)
 	labels[model.MetricNameLabel] = model.LabelValue(family(name))
 	key := labels.String()
-	h := b.histograms[key]
+	h := histograms[key]
 	if h == nil {
 		h = &classic{name: family(name), labels: labels}
-		b.histograms[key] = h
-		b.order = append(b.order, key)
+		histograms[key] = h
+		order = append(order, key)
 	}
 	values := make(map[model.Time]float64, len(s.Values))
 	for _, v := range s.Values {
@@ -265,6 +291,7 @@ func (b *promBuilder) part(name string, s *model.SampleStream) {
 			h.buckets = append(h.buckets, bucket{bound, values})
 		}
 	}
+	return order
 }
 
 // classic hands on a histogram. Where its buckets are incomplete at a time, the count and the sum are told alone.
@@ -304,6 +331,7 @@ func (b *promBuilder) classic(h *classic) {
 	if h.count == nil {
 		return // neither a count nor all buckets: nothing can be said
 	}
+	b.added += len(times)
 	var start, before model.Time
 	last := math.Inf(-1)
 	first := true
@@ -358,6 +386,7 @@ func (b *promBuilder) native(name string, s *model.SampleStream) {
 	if m.Type() != pmetric.MetricTypeHistogram {
 		return
 	}
+	b.added += len(s.Histograms)
 	start, last := model.Time(0), math.Inf(-1)
 	for i, pair := range s.Histograms {
 		h := pair.Histogram
