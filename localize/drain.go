@@ -1,6 +1,8 @@
 package localize
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +17,9 @@ type miner struct {
 
 	root  map[leafKey][]int32
 	list  []template
-	cache map[messageKey]int32
+	cache map[messageKey]int32 // of messages without digits, which come again as they are
+	masker
+	scratch []string
 	// overflow counts the messages that found neither a template nor room for one.
 	overflow int
 }
@@ -56,12 +60,14 @@ func newMinerOf(similarity float64) *miner {
 // add returns the number of the message's template.
 func (m *miner) add(scope, message string) int32 {
 	cacheKey := messageKey{scope, message}
-	if len(message) <= 200 {
+	constant := len(message) <= 200 && !strings.ContainsAny(message, "0123456789")
+	if constant {
 		if id, ok := m.cache[cacheKey]; ok {
 			return id
 		}
 	}
-	tokens := tokenize(message)
+	m.scratch = m.masker.tokens(m.scratch[:0], message)
+	tokens := m.scratch
 	key := leafKey{count: len(tokens), scope: scope}
 	if len(tokens) > 0 {
 		key.a = prefix(tokens[0])
@@ -90,10 +96,10 @@ func (m *miner) add(scope, message string) int32 {
 		}
 	} else {
 		best = int32(len(m.list)) // bounded by maxTemplates
-		m.list = append(m.list, template{scope: scope, tokens: tokens, sample: message})
+		m.list = append(m.list, template{scope: scope, tokens: slices.Clone(tokens), sample: message})
 		m.root[key] = append(leaf, best)
 	}
-	if len(message) <= 200 && len(m.cache) < 1<<16 {
+	if constant && len(m.cache) < 1<<16 {
 		m.cache[cacheKey] = best
 	}
 	return best
@@ -108,6 +114,9 @@ func (m *miner) rest() int32 {
 	}
 	return m.root[key][0]
 }
+
+// shared says that a template holds messages of several scopes.
+func (m *miner) shared(id int32) bool { return m.overflow > 0 && id == m.rest() }
 
 // text is the template in words.
 func (m *miner) text(id int32) string { return strings.Join(m.list[id].tokens, " ") }
@@ -141,81 +150,128 @@ func alike(t, tokens []string) (float64, int) {
 }
 
 // tokenize splits at white space and masks the variable parts of each token.
-func tokenize(message string) []string {
+func tokenize(message string) []string { return (&masker{}).tokens(make([]string, 0, 16), message) }
+
+// masker masks tokens. It keeps what it wrote, since few masked tokens come again and again.
+type masker struct {
+	buf   []byte
+	known map[string]string
+}
+
+// mostMasked bounds what hostile logs can make a masker keep.
+const mostMasked = 1 << 14
+
+// tokens appends the tokens of the message.
+func (m *masker) tokens(out []string, message string) []string {
 	if i := strings.IndexByte(message, '\n'); i >= 0 {
 		message = message[:i] // further lines are a stack or a dump
 	}
-	out := make([]string, 0, 16)
-	for len(message) > 0 {
-		i := 0
+	for i := 0; i < len(message); {
 		for i < len(message) && (message[i] == ' ' || message[i] == '\t' || message[i] == '\r') {
 			i++
 		}
-		message = message[i:]
-		if message == "" {
+		if i == len(message) {
 			break
 		}
 		if len(out) == maxTokens {
 			out = append(out, wildcard)
 			break
 		}
-		j := 0
+		j, plain := i, true
 		for j < len(message) && message[j] != ' ' && message[j] != '\t' && message[j] != '\r' {
+			c := message[j]
+			plain = plain && c < 0x80 && (c < '0' || c > '9')
 			j++
 		}
-		out = append(out, mask(message[:j]))
-		message = message[j:]
+		if plain {
+			out = append(out, message[i:j])
+		} else {
+			out = append(out, m.mask(message[i:j]))
+		}
+		i = j
 	}
 	return out
 }
 
 // mask replaces the variable parts of a token. A token is cut at punctuation; parts with
 // digits that are no plain word with a trailing ordinal become wildcards.
-func mask(token string) string {
-	variable := false
-	for i := 0; i < len(token); i++ {
-		if token[i] >= '0' && token[i] <= '9' || token[i] >= 0x80 {
-			variable = true
-			break
-		}
-	}
-	if !variable {
-		return token
-	}
-	var b strings.Builder
-	b.Grow(len(token))
+func (m *masker) mask(token string) string {
+	b := m.buf[:0]
 	start := 0
 	flush := func(end int) {
-		if start == end {
-			return
-		}
-		part := token[start:end]
-		if isVariable(part) {
-			if !strings.HasSuffix(b.String(), wildcard) {
-				b.WriteString(wildcard)
+		switch part := token[start:end]; {
+		case part == "":
+		case isVariable(part):
+			if !bytes.HasSuffix(b, []byte(wildcard)) {
+				b = append(b, wildcard...)
 			}
-		} else {
-			b.WriteString(part)
+		default:
+			b = append(b, part...)
 		}
 	}
 	for i := 0; i < len(token); i++ {
-		c := token[i]
-		switch c {
-		case '=', ':', ',', ';', '(', ')', '[', ']', '{', '}', '"', '\'', '<', '>', '|', '@', '/', '#', '&', '?', '$', '!':
+		if isSeparator(token[i]) {
 			flush(i)
-			b.WriteByte(c)
+			b = append(b, token[i])
 			start = i + 1
 		}
 	}
 	flush(len(token))
-	out := b.String()
-	// 10.0.0.1:80 and 1/2/3 are one variable each.
-	for _, sep := range []string{":", "/", ",", "|", "@", "#"} {
-		for strings.Contains(out, wildcard+sep+wildcard) {
-			out = strings.ReplaceAll(out, wildcard+sep+wildcard, wildcard)
+	b = joinWildcards(b)
+	m.buf = b
+	if string(b) == wildcard {
+		return wildcard
+	}
+	if known, ok := m.known[string(b)]; ok {
+		return known
+	}
+	out := string(b)
+	if m.known == nil {
+		m.known = map[string]string{}
+	}
+	if len(m.known) < mostMasked && len(out) <= 64 {
+		m.known[out] = out
+	}
+	return out
+}
+
+func isSeparator(c byte) bool {
+	switch c {
+	case '=', ':', ',', ';', '(', ')', '[', ']', '{', '}', '"', '\'', '<', '>', '|', '@', '/', '#', '&', '?', '$', '!':
+		return true
+	}
+	return false
+}
+
+// joinWildcards makes one of wildcards that stand side by side: 10.0.0.1:80 and 1/2/3 are one variable each.
+func joinWildcards(b []byte) []byte {
+	const w = len(wildcard)
+	is := func(i int) bool {
+		return i+w <= len(b) && b[i] == wildcard[0] && b[i+1] == wildcard[1] && b[i+2] == wildcard[2]
+	}
+	out := b[:0]
+	for i := 0; i < len(b); {
+		if !is(i) {
+			out = append(out, b[i])
+			i++
+			continue
+		}
+		out = append(out, wildcard...)
+		i += w
+		for i < len(b) && is(i+1) && isJoint(b[i]) {
+			i += w + 1
 		}
 	}
 	return out
+}
+
+// isJoint says that a character only divides the parts of one variable.
+func isJoint(c byte) bool {
+	switch c {
+	case ':', '/', ',', '|', '@', '#':
+		return true
+	}
+	return false
 }
 
 // isVariable says that a part of a token is a value: it holds a digit and is not a short word

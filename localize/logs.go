@@ -83,7 +83,10 @@ func (l *eventLog) add(logs []telemetry.Log, current bool) []int32 {
 		file := r.Attrs.Get(telemetry.AttrCodeFile)
 		line, _ := r.Attrs.Int(telemetry.AttrCodeLine)
 		// Loggers of frameworks say the class; a line without any place says nothing.
-		key := eventKey{service: service, template: tpl, severity: severityClass(r.Severity)}
+		key := eventKey{template: tpl, severity: severityClass(r.Severity)}
+		if l.miner.shared(tpl) {
+			key.service = service
+		}
 		if line > 0 && (namespace != "" || file != "") {
 			key = eventKey{service: service, namespace: namespace, file: file, line: line, template: -1}
 		}

@@ -71,11 +71,11 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.base, a.cur = &window{ds: &ev.Baseline}, &window{ds: &ev.Incident}
 	beside(
 		func() { a.events = newEventLog(a.cur, a.base, k) },
-		a.cur.arrange, a.base.arrange,
+		func() { a.base.arrange(); a.base.number(a.ops) }, // the first to use the operations
+		a.cur.arrange,
 		func() { a.shifts = a.findShifts() },
 		func() { a.services = allServices(&ev) },
 	)
-	a.base.number(a.ops)
 	a.cur.number(a.ops)
 	beside(a.base.findAsync, a.cur.findAsync)
 	healthy := a.base.latencies()

@@ -219,7 +219,7 @@ func TestMask(t *testing.T) {
 		"plain": "plain", "42": "<*>", "id=42": "id=<*>", "10.0.0.1:8080": "<*>", "worker2": "worker2", "utf8": "utf8",
 		"0x1f": "<*>", "/var/log/app3.log": "/var/log/app3.log", "/var/log/app31.log": "/var/log/<*>", "[7]": "[<*>]", "a1b2c3": "<*>", "blk_-160899": "<*>",
 	} {
-		if got := mask(in); got != want {
+		if got := (&masker{}).mask(in); got != want {
 			t.Errorf("mask(%q) = %q, want %q", in, got, want)
 		}
 	}

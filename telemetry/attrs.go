@@ -15,9 +15,11 @@ func (a Attrs) Get(key string) string {
 // Lookup returns the value of the key and whether it is there.
 func (a Attrs) Lookup(key string) (string, bool) {
 	// Most sets are small, where a scan that compares lengths first beats a binary search.
-	if len(a) <= 12 {
+	if n := len(key); len(a) <= 12 && n > 0 {
+		last := key[n-1]
 		for i := range a {
-			if a[i].Key == key {
+			// Names of one length that end alike are few, and a call to compare costs more than both looks.
+			if k := a[i].Key; len(k) == n && k[n-1] == last && k == key {
 				return a[i].Value, true
 			}
 		}
