@@ -17,8 +17,9 @@ import (
 // began is when every generated incident begins; its healthy window lies an hour before.
 var began = time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
 
-// failing is the share of the incident's requests that fail: one in so many.
-const failing = 100
+// failing is the share of the incident's requests that fail, of those that ask for a fare: one in so many.
+// Half of all do, so that one in a hundred of all fails.
+const failing = 50
 
 // call is one step of a request: a service, what it does there, and what it calls from it.
 type call struct {
