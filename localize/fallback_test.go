@@ -15,7 +15,6 @@ type shop struct {
 	begins      string        // service in which it fails: advice or store
 	again       bool          // the portal asks a second time, and gets it
 	slow        time.Duration // of advice
-	patience    time.Duration // after which the portal gives up, 0 for never
 	open        bool          // the portal's breaker does not let the call through
 	said        bool          // the breaker's refusal is in the trace
 	cached      bool          // no call is needed

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 
 	"github.com/remediator/remediator/localize"
@@ -69,7 +70,16 @@ func graph(g localize.Graph) template.HTML {
 	if len(g.Nodes) == 0 {
 		return ""
 	}
-	return template.HTML(strings.Replace(g.SVG(), ` xmlns="http://www.w3.org/2000/svg"`, "", 1)) // SVG escapes every string from outside
+	svg := g.SVG()
+	style := ""
+	// A wide picture shrinks to what can still be read; beyond that its frame scrolls.
+	if _, rest, ok := strings.Cut(svg, ` width="`); ok {
+		width, _, _ := strings.Cut(rest, `"`)
+		if w, err := strconv.ParseFloat(width, 64); err == nil {
+			style = fmt.Sprintf(` style="min-width:%.0fpx"`, 0.72*w)
+		}
+	}
+	return template.HTML(strings.Replace(svg, ` xmlns="http://www.w3.org/2000/svg"`, style, 1)) // SVG escapes every string from outside
 }
 
 func diffLines(diff string) []diffLine {
