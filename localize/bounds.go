@@ -28,14 +28,13 @@ func (c *onsetConstants) list(t *table) {
 }
 
 // errorConstants say what fails anew.
-type errorConstants struct{ ratio, z, waited, handling, least, reported float64 }
+type errorConstants struct{ ratio, z, waited, handling, least float64 }
 
 func (c *errorConstants) list(t *table) {
 	t.num(&c.ratio, "errors.ratio", 1.5, "times the healthy share that is more failures", "")
 	t.num(&c.z, "errors.z", 2.5, "z score of the shares that is more than chance", "")
-	t.num(&c.waited, "errors.waited", 0.7, "part of a call that gave up which the child it waited for took", "")
+	t.num(&c.waited, "errors.waited", 0.95, "part of a call that gave up which the child it waited for took", "")
 	t.num(&c.handling, "errors.handling", 0.5, "part of the weight for the call that is no longer coped with", "")
-	t.num(&c.reported, "errors.reported", 0.35, "part of the weight for a caller that reports a callee that did not answer", "")
 	t.num(&c.least, "errors.least", 0.05, "share of what went wrong from which an operation is said to fail or to be slow", "")
 }
 
@@ -188,7 +187,7 @@ type outsideConstants struct {
 	unreachable, poison, peer slope
 	poisonTimes               float64
 	surge, surgeService       float64
-	surgeSure                 slope
+	surgeSure, surgeStep      slope
 	surgeServices             slope
 	patience                  float64
 }
@@ -198,6 +197,7 @@ func (c *outsideConstants) list(t *table) {
 	t.num(&c.surge, "outside.surge", 2, "times the healthy demand at the edge", "")
 	t.num(&c.surgeService, "outside.surge_service", 1.8, "times the healthy demand at a service", "")
 	t.slope(&c.surgeSure, "outside.surge_sure", 0.5877866649021191, 1.0986122886681098, "logarithm of the factor at the edge (ln 1.8 to ln 3)", "")
+	t.slope(&c.surgeStep, "outside.surge_step", 0.26236426446749106, 0.6931471805599453, "logarithm of the factor by which most kinds of requests rose at once (ln 1.3 to ln 2)", "")
 	t.slope(&c.surgeServices, "outside.surge_services", 0, 2, "services that see the surge", "")
 	t.num(&c.poisonTimes, "outside.poison_times", 5, "times that the same input must fail", "")
 	t.slope(&c.poison, "outside.poison", 0.3, 0.7, "share of the new errors that are about the one input", "")

@@ -26,7 +26,7 @@ func hasPattern(in []Pattern, kind PatternKind) bool {
 // change also makes peers look bad.
 func (a *analysis) classifyCause(suspects []ranked) verdict {
 	var outside verdict
-	for _, find := range []func([]ranked) verdict{a.resolutionFailure, a.demandSurge, a.poisonRecord, a.peerFault} {
+	for _, find := range []func([]ranked) verdict{a.resolutionFailure, a.certificateFailure, a.demandSurge, a.poisonRecord, a.peerFault} {
 		if v := find(suspects); v.outside > outside.outside {
 			outside = v
 		}

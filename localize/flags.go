@@ -36,7 +36,9 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		if lag < -a.onsetSlack() {
 			continue
 		}
-		odds += k.near - math.Log(1+max(lag.Minutes(), 0))
+		// How long a flag takes to show is taken as heavy-tailed (Lomax's distribution with shape 1 and a scale of a
+		// minute), while bystanders change at any time.
+		odds += k.near - 2*math.Log(1+max(lag.Minutes(), 0))
 		if f.Service != "" {
 			if p := posterior[f.Service]; p > 0 {
 				odds += -k.placeOdd + k.placeShare*math.Sqrt(p)
@@ -153,11 +155,15 @@ func (a *analysis) flagAgreement() map[string]float64 {
 	return best
 }
 
-// favourFlag strengthens the case against changes that set the blamed flag itself.
+// favourFlag strengthens the case against changes that set the blamed flag itself, and drops it against those that have
+// nothing to do with it: either the flag is to blame or they are.
 func (a *analysis) favourFlag(name string) {
 	if len(name) < 3 {
 		return
 	}
+	a.judged = slices.DeleteFunc(a.judged, func(j judgedChange) bool {
+		return !strings.Contains(j.change.Message, name) && !slices.ContainsFunc(j.change.Files, func(f ChangedFile) bool { return strings.Contains(f.Patch, name) })
+	})
 	for i := range a.judged {
 		j := &a.judged[i]
 		if j.facts.class != pathInert && slices.ContainsFunc(j.change.Files, func(f ChangedFile) bool { return strings.Contains(f.Patch, name) }) && len(j.facts.values) > 0 {

@@ -7,47 +7,6 @@ import (
 	"strings"
 )
 
-// resolutionFailure recognises names that no longer resolve or hosts that cannot be reached, seen
-// by several services about different targets: what they share is the network below them.
-func (a *analysis) resolutionFailure([]ranked) verdict {
-	services := map[string]bool{}
-	matching, all := 0.0, 0.0
-	for _, e := range a.raised {
-		if e.severity < warning {
-			continue
-		}
-		n := float64(len(e.cur)) * e.strength
-		all += n
-		if isUnreachable(e.sample.Body) {
-			matching += n
-			services[e.service] = true
-		}
-	}
-	for _, m := range a.failureMessages() {
-		if isUnreachable(m) {
-			matching++
-		}
-		all++
-	}
-	if all == 0 || len(services) < 2 {
-		return verdict{}
-	}
-	share := matching / all
-	return verdict{cause: CauseExternal, outside: a.k.outside.unreachable.of(share),
-		why: []string{fmt.Sprintf("%d services at once fail to resolve or reach different hosts (%s of the new errors): what they share is the network or name service below them", len(services), percent(share))}}
-}
-
-func isUnreachable(text string) bool {
-	t := strings.ToLower(shorten(text, 1000))
-	for _, w := range []string{"no such host", "enotfound", "eai_again", "servfail", "name resolution", "name resolver", "server misbehaving", "temporary failure in name",
-		"nodename nor servname", "no route to host", "network is unreachable", "ehostunreach", "enetunreach", "unknownhostexception", "nameserver"} {
-		if strings.Contains(t, w) {
-			return true
-		}
-	}
-	return strings.Contains(t, "lookup ") && strings.Contains(t, "timeout")
-}
-
 // demandSurge recognises that more is asked of the system than before: requests rose at its edge and
 // everywhere behind it by a similar factor, before it broke. A service that merely multiplies its
 // calls raises the demand behind it only.
@@ -60,38 +19,82 @@ func (a *analysis) demandSurge([]ranked) verdict {
 			}
 		}
 	}
-	type rise struct {
-		service string
-		factor  float64
-	}
-	var rises []rise
+	services := map[string]bool{}
 	edgeRise := 0.0
-	seen := 0
 	for _, s := range a.shifts {
 		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > a.k.onset.strong {
 			f := s.cur / s.base
-			rises = append(rises, rise{s.service, f})
+			if f > a.k.outside.surgeService {
+				services[s.service] = true
+			}
 			if !callees[s.service] {
 				edgeRise = max(edgeRise, f)
 			}
 		}
 	}
-	services := map[string]bool{}
-	for _, r := range rises {
-		if r.factor > a.k.outside.surgeService {
-			services[r.service] = true
+	// Requests in the traces tell the same, unless traces are sampled to a fixed rate.
+	factor, sudden := a.edgeDemand()
+	edgeRise = max(edgeRise, factor)
+	for _, s := range a.services {
+		now, then := a.graph.members[s], a.graphBase.members[s]
+		if now != nil && then != nil && then.n >= a.k.window.enough && now.n/a.cur.seconds() > a.k.outside.surgeService*then.n/a.base.seconds() {
+			services[s] = true
 		}
 	}
-	seen = len(services)
-	// Root requests in the traces tell the same, unless traces are sampled to a fixed rate.
-	if a.symptom.Requests.Baseline > 0 && len(a.base.traces) >= 50 && len(a.cur.traces) >= 50 {
-		edgeRise = max(edgeRise, a.symptom.Requests.Incident/a.symptom.Requests.Baseline)
+	if sudden {
+		return verdict{cause: CauseExternal, firm: true, outside: a.k.outside.surgeStep.of(math.Log(factor)),
+			why: []string{fmt.Sprintf("from when it began %.1f times the healthy requests arrive at the edge, of most kinds at once: the system is asked for more than it can do", factor)}}
 	}
-	if edgeRise < a.k.outside.surge || seen < 1 {
+	if edgeRise < a.k.outside.surge || len(services) == 0 {
 		return verdict{}
 	}
-	return verdict{cause: CauseExternal, outside: a.k.outside.surgeSure.of(math.Log(edgeRise)) * a.k.outside.surgeServices.of(float64(seen)),
-		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, seen)}}
+	return verdict{cause: CauseExternal, outside: a.k.outside.surgeSure.of(math.Log(edgeRise)) * a.k.outside.surgeServices.of(float64(len(services))),
+		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, len(services))}}
+}
+
+// edgeDemand is by which factor requests from outside are more frequent than when healthy, over all operations at the
+// edge. sudden says that they became so within the incident's window, when users began to notice, and most kinds of them
+// together: neither another time of day nor one caller explains that.
+func (a *analysis) edgeDemand() (factor float64, sudden bool) {
+	if len(a.base.traces) < 50 || len(a.cur.traces) < 50 {
+		return 0, false
+	}
+	factor = (float64(len(a.cur.traces)) / a.cur.seconds()) / (float64(len(a.base.traces)) / a.base.seconds())
+	begin := a.onset - int64(a.onsetSlack())
+	before, after := max(float64(begin-a.cur.from)/1e9, 0), max(float64(a.cur.to-a.onset)/1e9, 0)
+	if before < 20 || after < 20 {
+		return factor, false
+	}
+	type rate struct{ then, now float64 }
+	rates := map[int32]rate{}
+	var total rate
+	for t := range a.cur.outcomes {
+		r := rates[a.cur.outcomes[t].op]
+		switch start := a.cur.traces[t].Start(); {
+		case start < begin:
+			r.then++
+			total.then++
+		case start >= a.onset:
+			r.now++
+			total.now++
+		}
+		rates[a.cur.outcomes[t].op] = r
+	}
+	if total.then < a.k.window.enough {
+		return factor, false
+	}
+	healthy := float64(len(a.base.traces)) / a.base.seconds()
+	step := min(total.now/after/healthy, (total.now/after)/(total.then/before))
+	rose := 0.0
+	for _, r := range rates {
+		if r.now/after > a.k.outside.surgeService*r.then/before {
+			rose += r.then
+		}
+	}
+	if rose <= 0.5*total.then {
+		return factor, false
+	}
+	return step, true
 }
 
 // poisonRecord recognises one bad input that fails again and again: the same identifiers in all

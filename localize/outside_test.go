@@ -36,7 +36,7 @@ func TestNamesThatNoLongerResolveAreAnOutsideCause(t *testing.T) {
 	if r.Cause != CauseExternal || r.Decision != Abstain || len(r.Changes) != 0 {
 		t.Fatalf("%s", says(r))
 	}
-	if !strings.Contains(strings.Join(r.Why, " "), "3 services") {
+	if !strings.Contains(strings.Join(r.Why, " "), "billing, mail, search") {
 		t.Errorf("why %v", r.Why)
 	}
 }
