@@ -109,12 +109,6 @@ func (f *failure) words(l language) (typ, msg string) {
 		{"requests.exceptions.HTTPError", fmt.Sprintf("%d Server Error for url: http://%s/", s, f.peer)}, {"AxiosError", fmt.Sprintf("Request failed with status code %d", s)}})
 }
 
-// frameLine is one line of a stack.
-type frameLine struct {
-	class, fn, file string
-	line            int
-}
-
 // stack is the text of the exception's stack in the service whose code ran, as its language prints it.
 func (f *failure) stack(sys *system, op *operation) string {
 	typ, msg := f.words(op.svc.lang)

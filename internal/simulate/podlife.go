@@ -90,22 +90,6 @@ func (x *run) start(p *pod) {
 	x.logStart(p)
 }
 
-// drain lets a process end what it is doing, then stops it.
-func (x *run) drain(p *pod, then func()) {
-	p.up = false
-	tries := 0
-	var look func()
-	look = func() {
-		if tries++; len(p.frames) == 0 || tries > 50 {
-			x.stop(p)
-			then()
-			return
-		}
-		x.after(0.2, look)
-	}
-	look()
-}
-
 // rollOut replaces the pods of a service one after the other by those of a version.
 func (x *run) rollOut(svc *service, version, sha string, change func(p *pod), only int) {
 	names := newRandom(int64(len(sha)), sha+version) // the names of the new pods, the same in every run

@@ -97,7 +97,6 @@ type frame struct {
 	span    *span
 	dead    bool
 	done    func(outcome)
-	sems    []*limiter
 	attempt int
 }
 

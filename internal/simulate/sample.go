@@ -14,12 +14,12 @@ type podStats struct {
 }
 
 type opStats struct {
-	count, failed, refused int
-	sum                    float64
-	buckets                []uint64 // cumulative over the life of the process
-	total, errors          uint64
-	totalSum               float64
-	recent                 []float64
+	count, failed int
+	sum           float64
+	buckets       []uint64 // cumulative over the life of the process
+	total, errors uint64
+	totalSum      float64
+	recent        []float64
 }
 
 type storeStats struct {
@@ -40,7 +40,8 @@ func (s *podStats) note(op *operation, status int, took int64) {
 	}
 	o := s.byOp[op]
 	if o == nil {
-		o = &opStats{buckets: make([]uint64, len(bounds())+1)}
+		b := bounds()
+		o = &opStats{buckets: make([]uint64, len(b)+1)}
 		s.byOp[op] = o
 	}
 	d := float64(took) / 1e9
@@ -53,7 +54,8 @@ func (s *podStats) note(op *operation, status int, took int64) {
 		o.errors++
 	}
 	i := 0
-	for b := bounds(); i < len(b) && d > b[i]; {
+	b := bounds()
+	for i < len(b) && d > b[i] {
 		i++
 	}
 	o.buckets[i]++

@@ -91,8 +91,6 @@ func (s *scene) step(fits func(op *operation, st *step) bool) (*operation, *step
 	return f.op, f.st
 }
 
-func insideOnly(op *operation) bool { return op.svc.role == inner }
-
 // swap replaces a step of a handler by one that decides itself which of the two is done.
 func swap(st *step, alt func(f *frame, was *step) *step) {
 	was := *st

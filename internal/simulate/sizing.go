@@ -21,7 +21,7 @@ func (b *builder) size() {
 	}
 	spans /= total
 	// So many spans per second are simulated; of them a share is kept.
-	sys.rate = math.Min(60, math.Max(1.5, b.traffic*r.spread(45, 180)/spans))
+	sys.rate = math.Min(60, math.Max(1.5*b.traffic, b.traffic*r.spread(45, 180)/spans))
 	sys.drift = r.between(0.1, 0.4)
 	for _, op := range sys.routes {
 		b.load(op, sys.rate*op.weight/total, 0)
@@ -30,7 +30,7 @@ func (b *builder) size() {
 		b.load(q.consumer, q.rate, 0)
 	}
 	sys.sampling = 1
-	if kept := math.Max(r.spread(25, 110), 1.5*spans); kept < sys.rate*spans {
+	if kept := b.traffic * math.Max(r.spread(25, 110), 1.5*spans); kept < sys.rate*spans {
 		sys.sampling = kept / (sys.rate * spans)
 	}
 	sys.interval = time.Duration(pick(r, []int{10, 15, 15, 30, 60})) * time.Second
