@@ -78,8 +78,8 @@ func (s *step) caseDir() string {
 func (s *step) runArgs(out string) ([]string, error) {
 	bundle, sources, alert := s.input("incident"), s.input("sources"), s.input("alert")
 	switch {
-	case bundle == "" && sources == "":
-		return nil, errors.New("name an incident directory in the input `incident`, or the telemetry in `sources` and the alert in `alert`")
+	case bundle == "" && sources == "" && alert == "":
+		return nil, errors.New("name an incident directory in the input `incident`, or give the alert in `alert`, with its telemetry in `sources` or at the servers that .remediator.yaml names")
 	case bundle != "" && sources != "":
 		return nil, errors.New("`incident` and `sources` are two names for the directory of the telemetry: give one of them")
 	case bundle == "" && alert == "":
@@ -87,7 +87,10 @@ func (s *step) runArgs(out string) ([]string, error) {
 	case bundle == "":
 		bundle = sources
 	}
-	args := []string{"run", "--incident", s.inside(bundle), "--repo", s.repository(), "--out", out}
+	args := []string{"run", "--repo", s.repository(), "--out", out}
+	if bundle != "" {
+		args = append(args, "--incident", s.inside(bundle))
+	}
 	if alert != "" {
 		file, err := s.alertFile(alert)
 		if err != nil {

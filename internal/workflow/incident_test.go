@@ -121,6 +121,16 @@ func TestDeclinedIsNoFailure(t *testing.T) {
 	}
 }
 
+func TestAnAlertAloneLeavesTheTelemetryToTheConfiguration(t *testing.T) {
+	b := newBench(t, "repository_dispatch", "", map[string]string{"alert": `{"version":"4"}`})
+	c := remedy.Case{State: remedy.Declined, Fingerprint: "0123", Declined: &remedy.Decline{Code: "no_suspect", Why: "the evidence is thin", Next: "look at the bank"}}
+	leaves(t, b, c, "", exitDeclined)
+	b.run(t)
+	if call := b.calls[0]; slices.Contains(call.args, "--incident") || !strings.HasSuffix(call.flag("--alert"), "alert.json") {
+		t.Errorf("called %q", call.args)
+	}
+}
+
 func TestFailureSaysWhy(t *testing.T) {
 	b := newBench(t, "schedule", "", map[string]string{"incident": "i"})
 	b.play = func(_ called, _, stderr io.Writer) int {
