@@ -62,7 +62,7 @@ func TestTheSystemIsWhatItSays(t *testing.T) {
 
 // What is measured must be the real work: the ranking finds the fault that the system has.
 func TestTheFaultIsFound(t *testing.T) {
-	ev := localize.Evidence{Incident: NewSystem(true).Dataset(15_000), Baseline: NewSystem(false).Dataset(15_000)}
+	ev := localize.Evidence{Incident: NewSystem(true).Dataset(30_000), Baseline: NewSystem(false).Dataset(30_000)}
 	r := localize.Rank(incident.Incident{}, ev, localize.Options{})
 	if len(r.Suspects) == 0 || r.Suspects[0].Service != "fares" {
 		t.Errorf("suspects %+v, want fares first", r.Suspects)
