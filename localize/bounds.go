@@ -28,13 +28,18 @@ func (c *onsetConstants) list(t *table) {
 }
 
 // errorConstants say what fails anew.
-type errorConstants struct{ ratio, z, waited, handling, least float64 }
+type errorConstants struct {
+	ratio, z, waited, handling, least, reported float64
+	sure                                        slope
+}
 
 func (c *errorConstants) list(t *table) {
 	t.num(&c.ratio, "errors.ratio", 1.5, "times the healthy share that is more failures", "")
 	t.num(&c.z, "errors.z", 2.5, "z score of the shares that is more than chance", "")
-	t.num(&c.waited, "errors.waited", 0.95, "part of a call that gave up which the child it waited for took", "")
+	t.slope(&c.sure, "errors.sure", 0, 2.5, "z score of an operation's failures that makes them evidence", "")
+	t.num(&c.waited, "errors.waited", 0.7, "part of a call that gave up which the child it waited for took", "")
 	t.num(&c.handling, "errors.handling", 0.5, "part of the weight for the call that is no longer coped with", "")
+	t.num(&c.reported, "errors.reported", 0.35, "part of the weight for a caller that reports a callee that did not answer", "")
 	t.num(&c.least, "errors.least", 0.05, "share of what went wrong from which an operation is said to fail or to be slow", "")
 }
 

@@ -45,7 +45,7 @@ func (a *analysis) findChanges(suspects []ranked) {
 	for _, s := range suspects {
 		posterior[s.service] = s.posterior
 	}
-	rollouts := a.findRollouts()
+	rollouts, names := a.findRollouts(), a.nameStems()
 	slow := takesTime(symptomConcepts)
 	for i := range a.ev.Changes {
 		c := &a.ev.Changes[i]
@@ -55,7 +55,7 @@ func (a *analysis) findChanges(suspects []ranked) {
 		a.judgePlace(&j, posterior)
 		a.judgeRange(&j, rollouts, slow)
 		a.judgeRisk(&j)
-		j.judgeFit(&a.k.fit, symptoms, symptomConcepts, rarity)
+		j.judgeFit(&a.k.fit, names, symptoms, symptomConcepts, rarity)
 		a.judged = append(a.judged, j)
 	}
 	sortJudged(a.judged)
@@ -113,7 +113,16 @@ func (a *analysis) judgeTime(j *judgedChange) {
 	if a.causeOnset == 0 {
 		return
 	}
+	// The first signs are dated by metrics and logs, roughly; the onset by what users noticed. What became
+	// live in between may be late by the error of the estimate.
 	lag := time.Unix(0, a.causeOnset).Sub(j.live)
+	after := -lag
+	if lag < 0 {
+		lag = time.Unix(0, a.onset).Sub(j.live)
+		if lag > 0 {
+			lag = 0
+		}
+	}
 	what := "committed"
 	if j.shipped {
 		what = "deployed"
@@ -121,6 +130,9 @@ func (a *analysis) judgeTime(j *judgedChange) {
 	switch {
 	case lag < -a.onsetSlack():
 		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -a.k.change.late)
+	case after > a.onsetSlack():
+		w := a.k.change.near - min(a.k.change.lateMost, after.Seconds()/a.k.change.interval)
+		j.add("change_time", fmt.Sprintf("%s %s after the first signs, but before users noticed", what, round(after)), after.Seconds(), w)
 	default:
 		// Faults that need time to show (a cache that runs dry, a disk that fills) are common
 		// enough that a long lag speaks against a change only slowly: the odds fall with the
@@ -211,6 +223,18 @@ func (d *diffFacts) doings() []string {
 	}
 	if len(out) == 0 {
 		out = append(out, fmt.Sprintf("%d lines removed, %d added", len(d.removed), len(d.added)))
+	}
+	return out
+}
+
+// nameStems are the words of the services' names: that a change shares them with what is seen is said by
+// its place already.
+func (a *analysis) nameStems() map[string]bool {
+	out := map[string]bool{}
+	for _, s := range a.services {
+		for _, w := range nameWords(s) {
+			out[stem(w)] = true
+		}
 	}
 	return out
 }

@@ -113,6 +113,10 @@ func tableOf(c *constants) table {
 	c.hidden.list(&t)
 	c.cause.list(&t)
 	c.silence.list(&t)
+	c.messages.list(&t)
+	c.amplify.list(&t)
+	c.shared.list(&t)
+	c.restarts.list(&t)
 	return t
 }
 

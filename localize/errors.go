@@ -207,13 +207,25 @@ func (a *analysis) blameCallee(p failurePlace, calls map[int32]float64, cur, bas
 	}
 	text := fmt.Sprintf("%s of the failing requests began to fail where %s called it and got no answer: %s of these calls failed, %s when healthy",
 		percent(share), strings.Join(callers[:min(len(callers), 4)], ", "), percent(c.share()), percent(b.share()))
-	a.board.addOp(p.callee, name, "", op, Reason{Signal: "errors", Text: text, Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength})
+	a.board.addOp(p.callee, name, "", op, Reason{Signal: "errors", Text: text, Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength * a.surelyNew(c, b)})
 	for _, op := range sortedOps(calls) {
 		// Its callers are the next best guess: a network between them looks the same.
 		o := &a.ops.list[op]
 		a.board.addOp(o.service, o.name, p.callee, op, Reason{Signal: "errors", Text: fmt.Sprintf("%s failed without an answer of %s", o.name, p.callee),
 			Value: calls[op], Weight: a.k.errors.reported * a.k.weight.errors * strength * calls[op] / max(totalOf(calls), 1)})
 	}
+}
+
+// surelyNew is how sure it is that failures are more than chance: one failed call among sixty names
+// nobody, whoever it was.
+func (a *analysis) surelyNew(cur, base opCount) float64 {
+	switch {
+	case cur.bad == 0:
+		return 1 // somebody gave up waiting for it
+	case base.n == 0 || len(a.base.traces) == 0:
+		return a.k.errors.sure.of(2 * math.Sqrt(cur.bad))
+	}
+	return a.k.errors.sure.of(zProportions(cur.bad, cur.n, base.bad, base.n))
 }
 
 func totalOf(m map[int32]float64) float64 {
@@ -258,7 +270,7 @@ func (a *analysis) blameOperation(p failurePlace, origins map[int32]float64, cur
 		a.peerFailed[edgeKey{op.service, op.peer}] += share * fresh
 	}
 	a.board.addOp(op.service, op.name, peer, p.op, Reason{Signal: "errors", Text: text,
-		Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength * fresh})
+		Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength * fresh * a.surelyNew(*c, *b)})
 	if p.coped {
 		// The call that is made is the handle for whoever mends the caller.
 		lower := mostVoted(origins)

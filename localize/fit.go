@@ -9,7 +9,7 @@ import (
 
 // judgeFit asks whether what the change does fits what is seen: by rare words that both share
 // (tables, functions, messages), and by the class of failure that both belong to.
-func (j *judgedChange) judgeFit(k *fitConstants, symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
+func (j *judgedChange) judgeFit(k *fitConstants, names map[string]bool, symptoms bag, symptomConcepts map[string]float64, rarity map[string]float64) {
 	if j.facts.class == pathInert || j.facts.onlyWords {
 		return // its words are for people; that they are seen says nothing
 	}
@@ -28,7 +28,7 @@ func (j *judgedChange) judgeFit(k *fitConstants, symptoms bag, symptomConcepts m
 	}
 	var hits []hit
 	for w, n := range words {
-		if s := symptoms[w]; s > 0 && len(w) >= 3 && !isStopWord(w) {
+		if s := symptoms[w]; s > 0 && !names[w] && len(w) >= 3 && !isStopWord(w) {
 			hits = append(hits, hit{w, s * min(n, 2) * rarity[w]})
 		}
 	}

@@ -89,7 +89,18 @@ type sample struct {
 
 // values turns the points of a series into comparable values: gauges as they are, cumulative
 // sums as rates per second, histograms as means.
+//
+// A gauge whose name says that it counts (Prometheus' naming: _total, _count, _sum) and that never falls
+// but to begin anew is a counter that lost its type on the way.
 func values(s *telemetry.Series) []sample {
+	if s.Kind == telemetry.Gauge && isCounter(s) {
+		c := *s
+		c.Kind, c.Points = telemetry.Sum, slices.Clone(s.Points)
+		for i := range c.Points {
+			c.Points[i].Cumulative, c.Points[i].Start = true, 0
+		}
+		s = &c
+	}
 	out := make([]sample, 0, len(s.Points))
 	for i, p := range s.Points {
 		switch {
@@ -102,7 +113,7 @@ func values(s *telemetry.Series) []sample {
 		case i == 0:
 		default:
 			last := s.Points[i-1]
-			if p.Start > last.Start && last.Start != 0 || p.Time <= last.Time {
+			if p.Start > last.Start && last.Start != 0 || p.Time <= last.Time || last.Start == 0 && p.Value < 0.5*last.Value {
 				continue // restarted
 			}
 			if s.Kind == telemetry.Histogram {
@@ -118,6 +129,21 @@ func values(s *telemetry.Series) []sample {
 	return slices.DeleteFunc(out, func(x sample) bool { return math.IsNaN(x.v) || math.IsInf(x.v, 0) })
 }
 
+func isCounter(s *telemetry.Series) bool {
+	if !strings.HasSuffix(s.Name, "_total") && !strings.HasSuffix(s.Name, "_count") && !strings.HasSuffix(s.Name, "_sum") {
+		return false
+	}
+	falls := 0
+	for i := 1; i < len(s.Points); i++ {
+		if p := s.Points[i].Value; p < s.Points[i-1].Value {
+			if falls++; p > 0.5*s.Points[i-1].Value {
+				return false
+			}
+		}
+	}
+	return len(s.Points) >= 3 && falls*4 < len(s.Points)
+}
+
 // seriesKey is what a series is the same by in both windows. Instances of a service are
 // compared with instances of the service: pods change their names between windows.
 func seriesKey(s *telemetry.Series) string {
@@ -126,6 +152,9 @@ func seriesKey(s *telemetry.Series) string {
 	b.WriteByte(0)
 	b.WriteString(s.Name)
 	for _, a := range s.Attrs {
+		if slices.Contains(instanceLabels, a.Key) {
+			continue
+		}
 		b.WriteByte(0)
 		b.WriteString(a.Key)
 		b.WriteByte('=')
@@ -142,6 +171,11 @@ func (a *analysis) findMetrics() {
 		classRefusal: k.refusal * a.k.weight.metric, classDemand: k.demand * a.k.weight.metric, classOther: k.other * a.k.weight.metric}
 	said := map[string]int{}
 	traced, touched := a.tracedServices()
+	// What never sends spans, a database, a broker, cannot be missed in the traces.
+	spoke := map[string]bool{}
+	for i := range a.ev.Baseline.Spans {
+		spoke[a.ev.Baseline.Spans[i].Resource.Service] = true
+	}
 	for _, s := range a.shifts {
 		key := fmt.Sprintf("%s/%d", s.service, s.class)
 		if said[key]++; said[key] > 3 {
@@ -149,7 +183,7 @@ func (a *analysis) findMetrics() {
 		}
 		w := weights[s.class] * s.strength
 		switch {
-		case traced && !touched[s.service]:
+		case traced && !touched[s.service] && spoke[s.service]:
 			w *= k.untouched // no request that was traced went there
 		case traced && (s.class == classLatency || s.class == classError):
 			w *= k.traced // its spans tell the same, and more exactly

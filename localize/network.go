@@ -122,6 +122,9 @@ func (a *analysis) gapEvidence(shifts []gapShift) float64 {
 // whose own spans are quick is where it can be mended.
 func (a *analysis) slowerEnd(op int32, callee string) string {
 	from := a.ops.list[op].service
+	if c := a.answers[edgeKey{from, callee}]; c != nil && c.unanswered > 0 && c.unanswered/c.calls > c.unansweredBase/max(c.callsBase, 1)+a.k.errors.least && a.owedByCallee(edgeKey{from, callee}, a.ops.list[op].peer) {
+		return callee
+	}
 	switch f, t := a.networkFit[from], a.networkFit[callee]; {
 	case f > t:
 		return from

@@ -50,7 +50,7 @@ func (a *analysis) presence(z func(*raisedEvent) float64, warnings int) float64 
 	if slices.Sort(warned); len(warned) >= warnings {
 		p = max(p, warned[len(warned)-warnings])
 	}
-	p = max(p, a.shiftEvidence(), a.veiled)
+	p = max(p, a.shiftEvidence(), a.veiled, a.misdelivered)
 	if a.base.empty() {
 		p = min(p, k.presentFailed)
 	}

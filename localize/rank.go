@@ -40,6 +40,8 @@ type analysis struct {
 	owed             map[edgeKey]bool
 	slowed           map[int32]bool
 	silence          map[string]float64
+	speakers         map[string]bool // services that send spans or logs
+	misdelivered     float64         // how sure it is that messages are lost or come again
 
 	raised     []raisedEvent
 	shifts     []metricShift
@@ -69,6 +71,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.ops.routes.learn(ev.Incident.Spans)
 	a.ops.routes.settle()
 	a.base, a.cur = &window{ds: &ev.Baseline}, &window{ds: &ev.Incident}
+	a.findSpeakers()
 	beside(
 		func() { a.events = newEventLog(a.cur, a.base, k) },
 		func() { a.base.arrange(); a.base.number(a.ops) }, // the first to use the operations
@@ -112,6 +115,10 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findExceptions()
 	a.findPlain()
 	a.findProfiles()
+	a.findRestarts()
+	a.findMessages()
+	a.findAmplified()
+	a.findShared()
 	a.findFirst()
 
 	a.doubted = a.doubts(inc)

@@ -162,6 +162,9 @@ func (a *analysis) findRetries() {
 			v["baseline_first_failure_ratio"] = b.firstFailed / b.parents
 			worse := zProportions(st.exhausted, st.retrying, b.exhausted, b.retrying)
 			quicker := cliff(b.gaps, st.gaps)
+			if st.firstFailed/st.parents > a.k.errors.ratio*b.firstFailed/b.parents {
+				worse = 0 // it gives up more often since more fails, not since it tries less
+			}
 			if quicker > k.quickerLeast || worse > k.worseLeast {
 				handling = max(k.quicker.of(quicker), k.worse.of(worse))
 				words = fmt.Sprintf("; when healthy it paused %s and gave up in %s", seconds(median(b.gaps)), percent(b.exhausted/b.retrying))

@@ -38,7 +38,11 @@ func (a *analysis) findShifts() []metricShift {
 	for i := range a.cur.ds.Metrics {
 		s := &a.cur.ds.Metrics[i]
 		base := healthy[seriesKey(s)]
+		if isEventCount(s) {
+			continue // see restarts.go
+		}
 		if sh, ok := shiftOf(s, base, restless[classify(s.Name)], &a.k.metrics); ok {
+			sh.service = a.ownerOf(s)
 			out = append(out, sh)
 		}
 	}
@@ -129,6 +133,9 @@ func shiftOf(s *telemetry.Series, base []float64, restless float64, k *metricCon
 	}
 	label := s.Name
 	for _, x := range s.Attrs {
+		if slices.Contains(instanceLabels, x.Key) {
+			continue
+		}
 		label += " " + x.Key + "=" + x.Value
 	}
 	return metricShift{service: s.Resource.Service, name: s.Name, label: label, class: classify(s.Name), strength: strength,

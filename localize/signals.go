@@ -14,6 +14,9 @@ func Signals() []Signal {
 	return []Signal{
 		{"errors", "In which operation did the failing requests begin to fail, and does it fail more than when healthy?", "the first anomalous caller up the failing chain, as in Liu et al., MicroHECL (ICSE-SEIP 2021), on single traces", "weight.errors"},
 		{"silence", "Which service stopped working while it was still asked for?", "Avizienis et al., Basic Concepts and Taxonomy of Dependable and Secure Computing (2004), halt failures", "silence.weight"},
+		{"messages", "Does a consumer take up far more or far fewer messages than are sent?", "Hohpe and Woolf, Enterprise Integration Patterns (2003)", "messages.weight"},
+		{"amplified", "Who multiplied its calls and with them the load of a callee?", "Bronson et al., Metastable Failures in Distributed Systems (HotOS 2021)", "amplified.weight"},
+		{"shared", "What do the ill services have in common that sends no spans?", "Bhagwan et al., Adtributor (NSDI 2014)", "shared.weight"},
 		{"handling", "Which failing call is no longer coped with by its caller?", "Nygard, Release It! (2018), on retries and fallbacks", "weight.errors"},
 		{"hidden", "Behind which caller's fallback, repetition or open breaker do more calls fail than when healthy, and where did they begin to?", "Nygard, Release It! (2018), chapters 4 and 5", "hidden.weight"},
 		{"stands_in", "Whose own answers are only a stand-in for those of a service that fails?", "", "hidden.weight"},

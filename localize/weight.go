@@ -27,6 +27,10 @@ type constants struct {
 	hidden   hiddenConstants
 	cause    causeConstants
 	silence  silenceConstants
+	messages messageConstants
+	amplify  amplifyConstants
+	shared   sharedConstants
+	restarts restartConstants
 }
 
 // weights of the signals in nats: the natural logarithm of how much likelier a signal at full
@@ -85,6 +89,7 @@ func (c *combineConstants) list(t *table) {
 
 // changeConstants weigh when and where a change became live, in nats.
 type changeConstants struct {
+	lateMost, interval                                        float64
 	ranged, ripening                                          float64
 	blame, late, near, lagSlope, lagMinutes, named, unshipped float64
 	placeless, placeOdd, placeShare, called, elsewhere        float64
@@ -94,6 +99,8 @@ type changeConstants struct {
 func (c *changeConstants) list(t *table) {
 	t.num(&c.blame, "change.blame", 2.0, "nats a change needs before it is blamed", "the prior that any given commit broke something is small: 7 to 1 for it over an average commit of the window")
 	t.num(&c.late, "change.late", 8, "nats against a change that became live after the onset", "causes precede effects")
+	t.num(&c.lateMost, "change.late_signs", 5, "nats against a change that became live long after the first signs", "")
+	t.num(&c.interval, "change.interval", 90, "seconds of error of the first signs that take a nat", "metrics come every minute or so")
 	t.num(&c.ranged, "change.ranged", 0.5, "nats for a change among what was rolled out between the windows", "")
 	t.num(&c.ripening, "change.ripening", 1.5, "nats against a change that ran when healthy, where what is seen takes time to show", "")
 	t.num(&c.near, "change.near", 1.0, "nats for a change that became live at the onset", "")
@@ -159,7 +166,7 @@ type flagConstants struct {
 }
 
 func (c *flagConstants) list(t *table) {
-	t.num(&c.near, "flag.near", 2.2, "nats for a flag that changed at the onset", "a flag acts at once")
+	t.num(&c.near, "flag.near", 4, "nats for a flag that changed at the onset", "a flag acts at once: its effect comes within about a minute, while bystanders change at any minute of the hour before (ln 60 = 4.1)")
 	t.num(&c.placeOdd, "flag.place_odd", 0.7, "nats against a flag of a service that the telemetry hardly blames", "")
 	t.num(&c.placeShare, "flag.place_share", 1.7, "nats for a flag of the service that the telemetry blames alone", "")
 	t.num(&c.elsewhere, "flag.elsewhere", 1.5, "nats against a flag of a service that the telemetry does not blame", "")
