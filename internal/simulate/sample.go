@@ -29,8 +29,10 @@ type storeStats struct {
 
 type queueStats struct{ published, handled, dropped int }
 
+const boundCount = 14
+
 // bounds are those that the OpenTelemetry conventions advise for durations, in seconds.
-func bounds() [14]float64 {
+func bounds() [boundCount]float64 {
 	return [...]float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 }
 
@@ -40,8 +42,7 @@ func (s *podStats) note(op *operation, status int, took int64) {
 	}
 	o := s.byOp[op]
 	if o == nil {
-		b := bounds()
-		o = &opStats{buckets: make([]uint64, len(b)+1)}
+		o = &opStats{buckets: make([]uint64, boundCount+1)}
 		s.byOp[op] = o
 	}
 	d := float64(took) / 1e9

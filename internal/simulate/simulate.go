@@ -106,19 +106,16 @@ func Case(seed int64, o Options) Bundle {
 		if n > 0 && n%4 == 0 && len(o.Faults) == 0 {
 			f = all[choice.weighted(weights)]
 		}
-		if b, ok := try(seed, n, f, o); ok {
+		if b, ok := try(seed, n, f, o, false); ok {
 			return b
 		}
 	}
-	for n := 0; ; n++ {
-		if b, ok := try(seed, attempts+n, noFaults()[0], o); ok {
-			return b
-		}
-	}
+	b, _ := try(seed, attempts, noFaults()[0], o, true)
+	return b
 }
 
-// try makes an incident of a fault; false when nobody would notice.
-func try(seed int64, attempt int, f fault, o Options) (Bundle, bool) {
+// try makes an incident of a fault; false when nobody would notice, unless it is insisted on.
+func try(seed int64, attempt int, f fault, o Options, insist bool) (Bundle, bool) {
 	s := newScene(seed, attempt, f, o)
 	sys, r, mixed := s.sys, s.r, s.mixed
 	t := &s.plan.truth
@@ -136,7 +133,7 @@ func try(seed int64, attempt int, f fault, o Options) (Bundle, bool) {
 	baseline.tally = newTally(baseline.from)
 	baseline.live()
 	worst := compare(sys, incident, baseline)
-	if s.plan.none != (worst.text == "") {
+	if s.plan.none != (worst.text == "") && !insist {
 		return Bundle{}, false // a fault that nobody noticed, or something wrong where nothing should be
 	}
 	t.Effect = worst.text
