@@ -196,6 +196,9 @@ func sourcesOf(o fetchOptions) (sources.Plan, *history, error) {
 		tags = func(d config.DeploySource) (sources.ChangeSource, error) { return tagged{h, d.Tags}, nil }
 	}
 	plan, err := sources.Open(named, sources.Surroundings{Dir: dir}, tags)
+	if err == nil && plan.Traces == nil && plan.Logs == nil && plan.Metrics == nil {
+		err = fmt.Errorf("%s names no server of traces, logs or metrics; add `sources` to it, docs/sources.md shows how", name)
+	}
 	return plan, h, inputError(err)
 }
 

@@ -159,7 +159,7 @@ func TestFetchSaysWhyThereIsNothing(t *testing.T) {
 		{"servers without anything", usual, "s3same", nil, exitNo, "no telemetry of the incident was to be had"},
 		{"a wrong token", usual, "wrong", nil, exitNo, "401 Unauthorized: who is it?; set the variable of its credentials"},
 		{"no token", usual, "", nil, exitInput, "the environment variable FETCH_TEST_TOKEN"},
-		{"no sources", repositoryHead, "", nil, exitMachine, "add `sources` to the configuration"},
+		{"no sources", repositoryHead, "", nil, exitInput, "add `sources` to it"},
 		{"a mistake in the configuration", repositoryHead + "sources: {logs: {kind: lokki, url: \"http://x\"}}\n", "", nil, exitInput, `did you mean "loki"?`},
 		{"no configuration", usual, "", func(a []string, dir string) []string { return append(a, "--repo", filepath.Join(dir, "gone")) }, exitInput, "docs/sources.md"},
 		{"no alert", usual, "", func(a []string, dir string) []string { return append(a, "--alert", filepath.Join(dir, "gone")) }, exitInput, "alert:"},

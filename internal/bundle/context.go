@@ -21,6 +21,9 @@ func readContext(root *os.Root, limit int64, ev *localize.Evidence) error {
 	if err := readList(root, "context/flags.json", limit, &ev.Flags, &ev.Missing); err != nil {
 		return err
 	}
+	if err := readFetched(root, limit, ev); err != nil {
+		return err
+	}
 	byTime := func(a, b time.Time) int { return a.Compare(b) }
 	slices.SortStableFunc(ev.Changes, func(a, b localize.Change) int { return byTime(a.Time, b.Time) })
 	slices.SortStableFunc(ev.Deploys, func(a, b localize.Deploy) int { return byTime(a.Time, b.Time) })
