@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/remediator/remediator/internal/config"
@@ -62,6 +63,46 @@ func (s Surroundings) changes(d config.DeploySource, tags func(config.DeploySour
 			return nil, fmt.Errorf("sources.deployments names git-tags, and no repository is known; give one with --repo")
 		}
 		return tags(d)
+	case "argocd":
+		c, err := s.Connect(d.Kind, d.Connection)
+		if err != nil {
+			return nil, err
+		}
+		return NewArgoCD(c, ArgoCDOptions{Namespaces: d.Namespaces, Selector: d.Selector}), nil
+	case "kubernetes":
+		o, err := s.options(d.Kind, d.Connection)
+		if err != nil {
+			return nil, err
+		}
+		if o.Username != "" || o.Password != "" || len(o.Headers) > 0 || o.Tenant != "" {
+			return nil, fmt.Errorf("sources.deployments: kubernetes takes a token or a kubeconfig, no password, header or tenant; remove them")
+		}
+		kubeconfig := d.Kubeconfig
+		if kubeconfig != "" && !filepath.IsAbs(kubeconfig) {
+			kubeconfig = filepath.Join(s.Dir, kubeconfig)
+		}
+		return NewKubernetes(KubernetesOptions{URL: o.URL, Token: o.Token, CA: o.CA, Kubeconfig: kubeconfig, Context: d.Context,
+			Namespaces: d.Namespaces, Selector: d.Selector, Timeout: o.Timeout})
 	}
 	return nil, fmt.Errorf("no source of roll-outs is called %q", clip(d.Kind, 40))
+}
+
+// kubernetes makes a source of a cluster's roll-outs, by the address and the token that the configuration names, else by a
+// kubeconfig, else as whoever runs the program.
+func (s Surroundings) kubernetes(d config.DeploySource) (ChangeSource, error) {
+	o := KubernetesOptions{Context: d.Context, Namespaces: d.Namespaces, Selector: d.Selector, Timeout: time.Duration(d.Timeout)}
+	switch {
+	case d.URL != "":
+		c, err := s.Connect(d.Kind, d.Connection)
+		if err != nil {
+			return nil, err
+		}
+		o.URL, o.Token, o.CA = c.base.String(), c.o.Token, c.o.CA
+	case d.Kubeconfig != "":
+		o.Kubeconfig = d.Kubeconfig
+		if !filepath.IsAbs(o.Kubeconfig) {
+			o.Kubeconfig = filepath.Join(s.Dir, o.Kubeconfig)
+		}
+	}
+	return NewKubernetes(o)
 }
