@@ -171,11 +171,8 @@ func (a *analysis) findMetrics() {
 		classRefusal: k.refusal * a.k.weight.metric, classDemand: k.demand * a.k.weight.metric, classOther: k.other * a.k.weight.metric}
 	said := map[string]int{}
 	traced, touched := a.tracedServices()
-	// What never sends spans, a database, a broker, cannot be missed in the traces.
-	spoke := map[string]bool{}
-	for i := range a.ev.Baseline.Spans {
-		spoke[a.ev.Baseline.Spans[i].Resource.Service] = true
-	}
+	// What others use and what never sends spans, a database, a broker, cannot be missed in the traces.
+	users := a.usersOfSilent()
 	for _, s := range a.shifts {
 		key := fmt.Sprintf("%s/%d", s.service, s.class)
 		if said[key]++; said[key] > 3 {
@@ -183,7 +180,7 @@ func (a *analysis) findMetrics() {
 		}
 		w := weights[s.class] * s.strength
 		switch {
-		case traced && !touched[s.service] && spoke[s.service]:
+		case traced && !touched[s.service] && len(users[s.service]) == 0:
 			w *= k.untouched // no request that was traced went there
 		case traced && (s.class == classLatency || s.class == classError):
 			w *= k.traced // its spans tell the same, and more exactly
