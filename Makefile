@@ -63,6 +63,11 @@ eval: ## Measure the ranking on the public corpora, recorded and made-up inciden
 	$(GO) run ./cmd/remediator eval $(foreach c,nezha rootcausebench jaeger-skills loghub-2k crisp jaeger-traces,--corpus $(CORPORA)/$(c)) \
 	  --bundles testdata/incidents --simulate 100 --seed 100001 --all --pages docs/localization
 
+.PHONY: calibrate
+calibrate: ## Fit the confidence to the corpora and to made-up incidents that make eval does not use; for localize/calibration.go
+	$(GO) run ./cmd/remediator eval $(foreach c,nezha rootcausebench jaeger-skills,--corpus $(CORPORA)/$(c)) \
+	  --bundles testdata/incidents --simulate 150 --seed 200001 --calibrate
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for ten seconds
 	@for p in $$($(GO) list ./...); do for t in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \

@@ -52,14 +52,11 @@ func Pages(dir string, sections []Section, reports []*Report, noted func(corpus 
 	Overview(overview, reports)
 	overview.WriteString("\n")
 	for _, s := range sections {
-		name := s.Page + ".md"
+		name, title := s.Page+".md", strings.ToUpper(s.Page[:1])+s.Page[1:]
 		if s.Varies {
-			name = "costs.md"
+			name, title = "costs.md", "Time and memory"
 		}
-		b := page(name, s.Page)
-		if s.Varies {
-			b = page(name, "Time and memory")
-		}
+		b := page(name, title)
 		fmt.Fprintf(b, "## %s\n\n", s.Title)
 		if s.About != "" {
 			fmt.Fprintf(b, "%s\n\n", s.About)

@@ -1,0 +1,64 @@
+package localize
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/remediator/remediator/telemetry"
+)
+
+// Calibration changes no ranking, whatever the evidence: a greater posterior never makes a smaller confidence.
+func TestCalibrationIsMonotone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.Float64Range(0, 1).Draw(t, "a"), rapid.Float64Range(0, 1).Draw(t, "b")
+		g := Grounds{Baseline: rapid.Bool().Draw(t, "baseline"), Traces: rapid.Bool().Draw(t, "traces")}
+		low, high := PublishedCalibration().Of(min(a, b), g), PublishedCalibration().Of(max(a, b), g)
+		if low > high || low < 0 || high > 1 || math.IsNaN(low) || math.IsNaN(high) {
+			t.Fatalf("posteriors %v and %v become %v and %v", min(a, b), max(a, b), low, high)
+		}
+	})
+}
+
+func TestUncalibratedLeavesPosteriorsAsTheyAre(t *testing.T) {
+	for _, p := range []float64{0.001, 0.2, 0.5, 0.97} {
+		if got := Uncalibrated().Of(p, Grounds{}); math.Abs(got-p) > 1e-9 {
+			t.Errorf("%v became %v", p, got)
+		}
+	}
+}
+
+func TestMissingEvidenceHasItsOwnOffset(t *testing.T) {
+	c := Calibration{Slope: 1, Offset: 0.5, NoBaseline: -1, NoTraces: -2}
+	for g, want := range map[Grounds]float64{
+		{Baseline: true, Traces: true}: 0.5, {Traces: true}: -0.5, {Baseline: true}: -1.5, {}: -2.5,
+	} {
+		if got := c.Of(0.5, g); math.Abs(got-logistic(want)) > 1e-9 {
+			t.Errorf("%+v: %v, want %v", g, got, logistic(want))
+		}
+	}
+}
+
+func TestGroundsAreWhatIsThere(t *testing.T) {
+	some := make([]telemetry.Span, fewSpans)
+	if g := GroundsOf(&Evidence{}); g.Baseline || g.Traces {
+		t.Errorf("nothing gives grounds %+v", g)
+	}
+	if g := GroundsOf(&Evidence{Incident: telemetry.Dataset{Spans: some}, Baseline: telemetry.Dataset{Logs: make([]telemetry.Log, 1)}}); !g.Baseline || !g.Traces {
+		t.Errorf("spans and a baseline give grounds %+v", g)
+	}
+	if g := GroundsOf(&Evidence{Incident: telemetry.Dataset{Spans: some[1:]}}); g.Traces {
+		t.Error("a handful of spans is enough")
+	}
+}
+
+// Whatever the calibration says, nobody is told to be surer than that.
+func TestConfidenceEnds(t *testing.T) {
+	for _, c := range []Calibration{PublishedCalibration(), {Slope: 9, Offset: 50}} {
+		a := &analysis{ev: &Evidence{}, opt: Options{Calibration: &c}}
+		if got := a.confidence(1); got > MaxConfidence {
+			t.Errorf("%+v: confidence %v", c, got)
+		}
+	}
+}
