@@ -46,4 +46,14 @@ func TestOpenMakesWhatTheConfigurationNames(t *testing.T) {
 	if _, err := Open(conf.Sources, Surroundings{}, nil); err == nil || !strings.Contains(err.Error(), "give one with --repo") {
 		t.Errorf("tags without a repository: %v", err)
 	}
+	conf.Sources.Deployments = []config.DeploySource{{Kind: "argocd", Connection: config.Connection{URL: "https://argo", TokenEnv: "T"}},
+		{Kind: "kubernetes", Connection: config.Connection{URL: "https://kube", TokenEnv: "T"}, Namespaces: []string{"shop"}}}
+	p, err = Open(conf.Sources, Surroundings{Getenv: func(string) string { return "token" }}, nil)
+	if err != nil || len(p.Changes) != 2 || p.Changes[0].Name() != "argocd at https://argo" || p.Changes[1].Name() != "kubernetes at https://kube" {
+		t.Errorf("roll-outs come from %v, %v", p.Changes, err)
+	}
+	conf.Sources.Deployments[1].Tenant = "a"
+	if _, err := Open(conf.Sources, Surroundings{Getenv: func(string) string { return "token" }}, nil); err == nil || !strings.Contains(err.Error(), "takes a token or a kubeconfig") {
+		t.Errorf("a tenant for Kubernetes: %v", err)
+	}
 }
