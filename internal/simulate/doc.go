@@ -2,10 +2,10 @@
 // window, an alert, what was changed before, and the truth about it. It is for measuring a ranking, and how sure it may
 // be of itself, on many incidents of systems that no rule was written for.
 //
-// [Case] draws a system (topology.go: services, databases, caches, queues, third parties; sizing.go: traffic and
+// [Case] draws a system (topology.go and work.go: services, databases, caches, queues, third parties; sizing.go: traffic and
 // head-room; habits.go: how each service reports), a fault (fault_*.go) and a history of commits, roll-outs and flags
-// (history.go), lets the system live through two windows in a discrete-event simulation (engine.go, run.go, call.go,
-// data.go, podlife.go) and writes down what its instrumentation would have seen (traces.go, logs.go, metrics.go). A fault
+// (history.go), lets the system live through two windows in a discrete-event simulation (engine.go, run.go, serve.go,
+// call.go, data.go, podlife.go) and writes down what its instrumentation would have seen (traces.go, attributes.go, logs.go, metrics.go). A fault
 // changes what the system is or does, never what is written about it: a slow callee fills its caller's workers because
 // they wait, an exhausted pool shows because nobody gives a connection back. A fault that nobody would have noticed is
 // drawn again, as no alert would have fired.
