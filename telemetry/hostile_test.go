@@ -37,7 +37,7 @@ func numbered(n int, parent func(i int) int) ptrace.Traces {
 }
 
 func TestLargeTracesOfEveryShape(t *testing.T) {
-	const n = 100_000 // of a million spans "remediator bench" tells
+	const n = 30_000 // of a million spans "remediator bench" tells
 	for name, parent := range map[string]func(i int) int{
 		"one parent":  func(i int) int { return min(i-1, 1) },
 		"one chain":   func(i int) int { return i - 1 },

@@ -168,7 +168,7 @@ func TestHostileProfilesAreBounded(t *testing.T) {
 	good := packProfile(t, profileOf(map[string]int64{"a;main": 1}))
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
-	if _, err := z.Write(make([]byte, 8<<20)); err != nil {
+	if _, err := z.Write(make([]byte, 2<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {

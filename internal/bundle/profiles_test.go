@@ -6,6 +6,8 @@ import (
 	"runtime/pprof"
 	"strings"
 	"testing"
+
+	"github.com/remediator/remediator/telemetry"
 )
 
 func someProfile(t *testing.T) []byte {
@@ -63,7 +65,7 @@ func TestBadProfilesAreNamed(t *testing.T) {
 	}{
 		"text":  {[]byte("goroutine profile: total 1\n"), Limits{}, "go tool pprof -proto"},
 		"large": {bytes.Repeat([]byte{0}, 5000), Limits{Profile: 4096}, "larger than"},
-		"bomb":  {gz(t, make([]byte, 48<<20)), Limits{}, "larger than"},
+		"bomb":  {gz(t, make([]byte, 2<<20)), Limits{Reader: telemetry.Limits{Profile: 1 << 20}}, "larger than"},
 	} {
 		dir := t.TempDir()
 		write(t, dir, "incident/profiles/cart.cpu.pb", c.data)
