@@ -86,23 +86,3 @@ func (s Surroundings) changes(d config.DeploySource, tags func(config.DeploySour
 	}
 	return nil, fmt.Errorf("no source of roll-outs is called %q", clip(d.Kind, 40))
 }
-
-// kubernetes makes a source of a cluster's roll-outs, by the address and the token that the configuration names, else by a
-// kubeconfig, else as whoever runs the program.
-func (s Surroundings) kubernetes(d config.DeploySource) (ChangeSource, error) {
-	o := KubernetesOptions{Context: d.Context, Namespaces: d.Namespaces, Selector: d.Selector, Timeout: time.Duration(d.Timeout)}
-	switch {
-	case d.URL != "":
-		c, err := s.Connect(d.Kind, d.Connection)
-		if err != nil {
-			return nil, err
-		}
-		o.URL, o.Token, o.CA = c.base.String(), c.o.Token, c.o.CA
-	case d.Kubeconfig != "":
-		o.Kubeconfig = d.Kubeconfig
-		if !filepath.IsAbs(o.Kubeconfig) {
-			o.Kubeconfig = filepath.Join(s.Dir, o.Kubeconfig)
-		}
-	}
-	return NewKubernetes(o)
-}
