@@ -23,9 +23,66 @@ func (s *Sample) terms() [calibrationTerms]float64 {
 	return x
 }
 
-// Fit finds the calibration under which what was seen is likeliest, by Newton's method, with Platt's targets (which
-// keep a clean sweep from meaning certainty) and a unit normal prior on the offsets of missing evidence, of which there
-// are few examples. A slope that would turn the order around becomes zero: then a posterior says nothing.
+// fitting is what Fit minimises: the log loss against Platt's targets, and the priors.
+type fitting struct {
+	samples   []Sample
+	high, low float64 // targets of right and of wrong ones
+}
+
+// prior is the weight of the squares of a calibration's numbers: hardly any on slope and offset, that of a unit normal
+// distribution on the offsets of missing evidence.
+var prior = [calibrationTerms]float64{1e-3, 1e-3, 1, 1}
+
+func (f *fitting) target(i int) float64 {
+	if f.samples[i].Right {
+		return f.high
+	}
+	return f.low
+}
+
+// loss is what is minimised.
+func (f *fitting) loss(w [calibrationTerms]float64) float64 {
+	sum := 0.0
+	for k := range w {
+		sum += prior[k] * w[k] * w[k] / 2
+	}
+	for i := range f.samples {
+		x, t := dot(w, f.samples[i].terms()), f.target(i)
+		// -t*ln(p) - (1-t)*ln(1-p) for p = 1/(1+exp(-x)), without overflow.
+		sum += max(x, 0) - t*x + math.Log1p(math.Exp(-math.Abs(x)))
+	}
+	return sum
+}
+
+// slope is the gradient of the loss and its matrix of second derivatives.
+func (f *fitting) slope(w [calibrationTerms]float64) (gradient [calibrationTerms]float64, hessian [calibrationTerms][calibrationTerms]float64) {
+	for k := range w {
+		gradient[k], hessian[k][k] = prior[k]*w[k], prior[k]
+	}
+	for i := range f.samples {
+		x := f.samples[i].terms()
+		p := 1 / (1 + math.Exp(-dot(w, x)))
+		for k := range w {
+			gradient[k] += (p - f.target(i)) * x[k]
+			for j := range w {
+				hessian[k][j] += p * (1 - p) * x[k] * x[j]
+			}
+		}
+	}
+	return gradient, hessian
+}
+
+func dot(a, b [calibrationTerms]float64) float64 {
+	sum := 0.0
+	for k := range a {
+		sum += a[k] * b[k]
+	}
+	return sum
+}
+
+// Fit finds the calibration under which what was seen is likeliest, by Newton's method with step halving, with Platt's
+// targets (which keep a clean sweep from meaning certainty) and a unit normal prior on the offsets of missing evidence,
+// of which there are few examples. A slope that would turn the order around becomes zero: then a posterior says nothing.
 func Fit(samples []Sample) localize.Calibration {
 	hits := 0.0
 	for i := range samples {
@@ -34,47 +91,23 @@ func Fit(samples []Sample) localize.Calibration {
 		}
 	}
 	misses := float64(len(samples)) - hits
-	high, low := (hits+1)/(hits+2), 1/(misses+2)
+	f := fitting{samples: samples, high: (hits + 1) / (hits + 2), low: 1 / (misses + 2)}
 	var w [calibrationTerms]float64
-	w[0] = 1
+	at := f.loss(w)
 	for range 100 {
-		var gradient [calibrationTerms]float64
-		var hessian [calibrationTerms][calibrationTerms]float64
-		for k := range w {
-			prior := 1e-3
-			if k >= 2 {
-				prior = 1
-			}
-			gradient[k] = prior * w[k]
-			hessian[k][k] = prior
-		}
-		for i := range samples {
-			x := samples[i].terms()
-			sum := 0.0
-			for k := range w {
-				sum += w[k] * x[k]
-			}
-			p := 1 / (1 + math.Exp(-sum))
-			target := low
-			if samples[i].Right {
-				target = high
-			}
-			for k := range w {
-				gradient[k] += (p - target) * x[k]
-				for j := range w {
-					hessian[k][j] += p * (1 - p) * x[k] * x[j]
-				}
-			}
-		}
+		gradient, hessian := f.slope(w)
 		step := solve(hessian, gradient)
-		largest := 0.0
-		for k := range w {
-			// Far from the minimum a full step may overshoot.
-			move := min(max(step[k], -2), 2)
-			w[k] -= move
-			largest = max(largest, math.Abs(move))
+		better := false
+		for scale := 1.0; scale > 1e-9 && !better; scale /= 2 {
+			next := w
+			for k := range w {
+				next[k] -= scale * step[k]
+			}
+			if l := f.loss(next); l < at-1e-12 {
+				w, at, better = next, l, true
+			}
 		}
-		if largest < 1e-9 {
+		if !better {
 			break
 		}
 	}
@@ -172,7 +205,7 @@ func Judge(samples []Sample, c localize.Calibration) (Quality, []Bin) {
 
 // Reliability is how confidences compare with what was so, before and after calibration.
 type Reliability struct {
-	Samples   []Sample             `json:"-"`
+	Samples   []Sample             `json:"samples"`
 	Published localize.Calibration `json:"published"`
 	Fitted    localize.Calibration `json:"fitted"` // what these samples alone would give
 }

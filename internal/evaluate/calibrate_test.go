@@ -39,6 +39,38 @@ func TestFitFindsWhatMadeTheSamples(t *testing.T) {
 	}
 }
 
+// Nothing near the fit is better, even where posteriors are extreme and often wrong.
+func TestFitIsAMinimum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var f fitting
+		for range rapid.IntRange(2, 60).Draw(t, "n") {
+			f.samples = append(f.samples, Sample{Posterior: rapid.SampledFrom([]float64{0, 1e-5, 0.3, 0.8, 0.9999, 1}).Draw(t, "posterior"), Right: rapid.Bool().Draw(t, "right"),
+				Grounds: localize.Grounds{Baseline: rapid.Bool().Draw(t, "baseline"), Traces: rapid.Bool().Draw(t, "traces")}})
+		}
+		hits := 0.0
+		for _, s := range f.samples {
+			if s.Right {
+				hits++
+			}
+		}
+		f.high, f.low = (hits+1)/(hits+2), 1/(float64(len(f.samples))-hits+2)
+		c := Fit(f.samples)
+		if c.Slope == 0 {
+			return // what is best would turn the order around
+		}
+		w := [calibrationTerms]float64{c.Slope, c.Offset, c.NoBaseline, c.NoTraces}
+		for k := range w {
+			for _, d := range []float64{-0.05, 0.05} {
+				near := w
+				near[k] += d
+				if f.loss(near) < f.loss(w)-1e-9 {
+					t.Fatalf("%v has loss %v, %v has %v", w, f.loss(w), near, f.loss(near))
+				}
+			}
+		}
+	})
+}
+
 // Whatever the samples, the fit is finite, monotone, and not worse than the average they have.
 func TestFitIsSane(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -39,20 +39,21 @@ func (m Metrics) Names() []string { return slices.Sorted(maps.Keys(m)) }
 // Row is what became of one case. Ranks are 0 where the answer is not among what was named; a field
 // is nil where the label says nothing about it.
 type Row struct {
-	Case      string     `json:"case"`
-	Kind      string     `json:"kind"`
-	Answered  bool       `json:"answered"`
-	Service   *int       `json:"service_rank,omitempty"`
-	File      *int       `json:"file_rank,omitempty"`
-	Region    *int       `json:"region_rank,omitempty"`
-	Commit    *bool      `json:"commit,omitempty"`
-	NoCommit  *bool      `json:"no_commit,omitempty"` // no commit was to be blamed, and none was
-	Named     *bool      `json:"named,omitempty"`     // of an outside cause: the first suspect is it, or calls it
-	Decoy     *bool      `json:"decoy,omitempty"`
-	Abstained *bool      `json:"abstained,omitempty"`
-	Decision  string     `json:"decision"`
-	Scoped    bool       `json:"scoped,omitempty"`
-	Answer    Prediction `json:"-"`
+	Case       string     `json:"case"`
+	Kind       string     `json:"kind"`
+	Answered   bool       `json:"answered"`
+	Service    *int       `json:"service_rank,omitempty"`
+	File       *int       `json:"file_rank,omitempty"`
+	Region     *int       `json:"region_rank,omitempty"`
+	Commit     *bool      `json:"commit,omitempty"`
+	NoCommit   *bool      `json:"no_commit,omitempty"` // no commit was to be blamed, and none was
+	Named      *bool      `json:"named,omitempty"`     // of an outside cause: the first suspect is it, or calls it
+	Decoy      *bool      `json:"decoy,omitempty"`
+	Abstained  *bool      `json:"abstained,omitempty"`
+	Decision   string     `json:"decision"`
+	Confidence float64    `json:"confidence"`
+	Scoped     bool       `json:"scoped,omitempty"`
+	Answer     Prediction `json:"-"`
 }
 
 // Score judges predictions by the labels. The names of the metrics, and what they count, are those of the
@@ -66,7 +67,7 @@ func Score(truths map[string]Truth, predictions map[string]Prediction) (Metrics,
 	for _, id := range slices.Sorted(maps.Keys(truths)) {
 		t := truths[id]
 		p, answered := predictions[id]
-		row := Row{Case: id, Kind: t.Kind, Answered: answered, Decision: p.Decision, Scoped: t.scoped(), Answer: p}
+		row := Row{Case: id, Kind: t.Kind, Answered: answered, Decision: p.Decision, Confidence: p.Confidence, Scoped: t.scoped(), Answer: p}
 		if t.Service != "" && !t.scoped() {
 			r := strictRank(p.Services, func(s string) bool { return strings.TrimSpace(s) == t.Service })
 			row.Service = &r
