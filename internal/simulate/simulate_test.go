@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/remediator/remediator/incident"
+	"github.com/remediator/remediator/internal/bundle"
 	"github.com/remediator/remediator/localize"
 )
 
@@ -281,39 +282,48 @@ func TestTheReaderHasNothingToMend(t *testing.T) {
 	}
 }
 
-func TestWriteCorpus(t *testing.T) {
+func TestACorpusCanBeReadBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made-up")
-	opened := map[string]*sunk{}
-	open := func(dir string) (Sink, error) {
-		s := newSunk()
-		opened[filepath.Base(dir)] = s
-		return s, os.Mkdir(dir, 0o755)
-	}
-	if err := WriteCorpus(dir, 2, 2, small("healthy"), open); err != nil {
+	open := func(dir string) (Sink, error) { return bundle.Create(dir) }
+	if err := WriteCorpus(dir, 3, 1, small("nil_after_refactor"), open); err != nil {
 		t.Fatal(err)
 	}
 	var index struct{ Cases []string }
-	data, err := os.ReadFile(filepath.Join(dir, "corpus.json"))
+	readJSON(t, filepath.Join(dir, "corpus.json"), &index)
+	if len(index.Cases) != 1 {
+		t.Fatalf("corpus.json names %v", index.Cases)
+	}
+	made := Case(3, small("nil_after_refactor"))
+	var tr Truth
+	readJSON(t, filepath.Join(dir, index.Cases[0], "truth.json"), &tr)
+	if asJSON(t, tr) != asJSON(t, made.Truth) {
+		t.Errorf("truth.json says %s, the case %s", asJSON(t, tr), asJSON(t, made.Truth))
+	}
+	read, err := bundle.Load(filepath.Join(dir, index.Cases[0]), bundle.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, &index); err != nil || len(index.Cases) != 2 {
-		t.Fatalf("corpus.json names %v: %v", index.Cases, err)
-	}
-	for _, id := range index.Cases {
-		var tr Truth
-		data, err := os.ReadFile(filepath.Join(dir, id, "truth.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(data, &tr); err != nil || tr.Kind != "none" {
-			t.Errorf("%s: kind %q: %v", id, tr.Kind, err)
-		}
-		if s := opened[id]; s == nil || !s.closed || len(s.files["incident/traces"]) == 0 {
-			t.Errorf("%s was not written", id)
+	want := made.Evidence()
+	for name, n := range map[string][2]int{
+		"spans": {len(read.Evidence.Incident.Spans), len(want.Incident.Spans)}, "logs": {len(read.Evidence.Incident.Logs), len(want.Incident.Logs)},
+		"series": {len(read.Evidence.Baseline.Metrics), len(want.Baseline.Metrics)}, "changes": {len(read.Evidence.Changes), len(want.Changes)},
+	} {
+		if n[0] != n[1] || n[0] == 0 {
+			t.Errorf("%d %s were read back, %d were made", n[0], name, n[1])
 		}
 	}
-	if err := WriteCorpus(dir, 2, 1, small(), open); err == nil {
+	if err := WriteCorpus(dir, 3, 1, small(), open); err == nil {
 		t.Error("a corpus was written over another")
+	}
+}
+
+func readJSON(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
 	}
 }
