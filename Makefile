@@ -57,6 +57,7 @@ test-kubernetes: ## Let a real API server (built once, five minutes) judge the m
 .PHONY: bench
 bench: ## Run the benchmarks behind docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./telemetry ./localize ./codeindex ./patch ./policy ./replay ./internal/queue ./internal/otlp ./internal/alerthook
+	$(GO) run ./cmd/remediator bench --drain3 "$$(internal/benchmark/install-drain3)"
 
 .PHONY: eval
 eval: ## Measure the ranking on the public corpora, recorded and made-up incidents; writes docs/localization
