@@ -250,7 +250,7 @@ func checkTraces(t *testing.T, td ptrace.Traces) {
 func TestTheFaultShowsWhereItIs(t *testing.T) {
 	b := Case(3, small("nil_after_refactor"))
 	if b.Truth.Fault != "nil_after_refactor" {
-		t.Skip("this seed has no place for it")
+		t.Fatalf("the seed gave %s", b.Truth.Fault)
 	}
 	failed := func(w *Window, from time.Time) (n int) {
 		for _, l := range w.dataset().Spans {
