@@ -117,6 +117,7 @@ func tableOf(c *constants) table {
 	c.amplify.list(&t)
 	c.shared.list(&t)
 	c.restarts.list(&t)
+	c.dimension.list(&t)
 	return t
 }
 

@@ -198,6 +198,9 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 		if a.shorterDeadline(k) {
 			continue
 		}
+		if (kind == nodeDatabase || kind == nodeCache) && a.spares(k.to) {
+			continue
+		}
 		if kind == nodeDatabase || kind == nodeCache || kind == nodeQueue {
 			cause, what = CauseResource, "its "+kind
 		}

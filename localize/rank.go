@@ -115,6 +115,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	a.findExceptions()
 	a.findPlain()
 	a.findProfiles()
+	a.findDimensions()
 	a.findRestarts()
 	a.findMessages()
 	a.findAmplified()

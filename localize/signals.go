@@ -17,6 +17,7 @@ func Signals() []Signal {
 		{"messages", "Does a consumer take up far more or far fewer messages than are sent?", "Hohpe and Woolf, Enterprise Integration Patterns (2003)", "messages.weight"},
 		{"amplified", "Who multiplied its calls and with them the load of a callee?", "Bronson et al., Metastable Failures in Distributed Systems (HotOS 2021)", "amplified.weight"},
 		{"shared", "What do the ill services have in common that sends no spans?", "Bhagwan et al., Adtributor (NSDI 2014)", "shared.weight"},
+		{"dimension", "Do the requests through one version, instance or zone of a service go badly and the others not?", "Bhagwan et al., Adtributor (NSDI 2014)", "dimension.weight"},
 		{"handling", "Which failing call is no longer coped with by its caller?", "Nygard, Release It! (2018), on retries and fallbacks", "weight.errors"},
 		{"hidden", "Behind which caller's fallback, repetition or open breaker do more calls fail than when healthy, and where did they begin to?", "Nygard, Release It! (2018), chapters 4 and 5", "hidden.weight"},
 		{"stands_in", "Whose own answers are only a stand-in for those of a service that fails?", "", "hidden.weight"},

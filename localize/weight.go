@@ -4,33 +4,34 @@ package localize
 // half is here: how much each signal counts, and how the counts are put together; the second, from
 // where on something counts at all, in bounds.go.
 type constants struct {
-	weight   weights
-	combine  combineConstants
-	window   windowConstants
-	symptom  symptomConstants
-	onset    onsetConstants
-	errors   errorConstants
-	latency  latencyConstants
-	network  networkConstants
-	spectrum spectrumConstants
-	sequence sequenceConstants
-	logs     logConstants
-	metrics  metricConstants
-	pool     poolConstants
-	shape    shapeConstants
-	profile  profileConstants
-	change   changeConstants
-	fit      fitConstants
-	risk     riskConstants
-	flag     flagConstants
-	outside  outsideConstants
-	hidden   hiddenConstants
-	cause    causeConstants
-	silence  silenceConstants
-	messages messageConstants
-	amplify  amplifyConstants
-	shared   sharedConstants
-	restarts restartConstants
+	weight    weights
+	combine   combineConstants
+	window    windowConstants
+	symptom   symptomConstants
+	onset     onsetConstants
+	errors    errorConstants
+	latency   latencyConstants
+	network   networkConstants
+	spectrum  spectrumConstants
+	sequence  sequenceConstants
+	logs      logConstants
+	metrics   metricConstants
+	pool      poolConstants
+	shape     shapeConstants
+	profile   profileConstants
+	change    changeConstants
+	fit       fitConstants
+	risk      riskConstants
+	flag      flagConstants
+	outside   outsideConstants
+	hidden    hiddenConstants
+	cause     causeConstants
+	silence   silenceConstants
+	messages  messageConstants
+	amplify   amplifyConstants
+	shared    sharedConstants
+	restarts  restartConstants
+	dimension dimensionConstants
 }
 
 // weights of the signals in nats: the natural logarithm of how much likelier a signal at full
