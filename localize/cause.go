@@ -67,6 +67,9 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 			code += r.Weight
 		case "errors", "hidden":
 			code += k.errors * r.Weight
+		case "silence", "shared":
+			// What stopped without a change of its own was stopped.
+			resource += r.Weight
 		case "resource_metric":
 			resource += r.Weight
 		case "network":

@@ -128,6 +128,8 @@ func (a *analysis) judgeTime(j *judgedChange) {
 		what = "deployed"
 	}
 	switch {
+	case lag < -a.onsetSlack() && a.undated && j.live.UnixNano() <= a.cur.to:
+		j.add("change_time", fmt.Sprintf("%s within the incident's window; when it began is not known", what), lag.Seconds(), 0)
 	case lag < -a.onsetSlack():
 		j.add("change_time", fmt.Sprintf("%s %s after the incident began", what, round(-lag)), lag.Seconds(), -a.k.change.late)
 	case after > a.onsetSlack():

@@ -100,6 +100,7 @@ func (a *analysis) findOnset(events []int64) int64 {
 		slices.Sort(times)
 		return times[len(times)/4]
 	}
+	a.undated = true
 	return w.from
 }
 

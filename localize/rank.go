@@ -41,6 +41,7 @@ type analysis struct {
 	slowed           map[int32]bool
 	silence          map[string]float64
 	speakers         map[string]bool // services that send spans or logs
+	undated          bool            // nothing told when it began, so the window's start stands in
 	misdelivered     float64         // how sure it is that messages are lost or come again
 
 	raised     []raisedEvent
