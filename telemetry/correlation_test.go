@@ -133,10 +133,6 @@ func TestAConfiguredKeyIsTakenUnlessItsValueIsAmbiguous(t *testing.T) {
 	if links[0] != (LogLink{Trace: 1, Span: -1, Tie: ByKey}) || links[1].Tie != Untied {
 		t.Errorf("%+v", links)
 	}
-	r := NewReader(Options{CorrelationKeys: []string{"x-batch"}})
-	if ds := r.Dataset(); len(ds.CorrelationKeys) != 1 {
-		t.Error("the keys are lost on the way")
-	}
 }
 
 func TestCorrelationIsDeterministic(t *testing.T) {

@@ -79,7 +79,7 @@ func (r *Reader) Dataset() Dataset {
 		metrics = append(metrics, *s)
 	}
 	slices.SortStableFunc(r.profiles, compareProfiles)
-	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Profiles: r.profiles, CorrelationKeys: r.opts.CorrelationKeys, Notes: r.notes.notes()}
+	return Dataset{Spans: spans, Logs: r.logs, Metrics: metrics, Profiles: r.profiles, Notes: r.notes.notes()}
 }
 
 // dropFarAway leaves out spans and logs that lie days from the median span or log.

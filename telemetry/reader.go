@@ -18,9 +18,6 @@ type Options struct {
 	Limits Limits
 	// KeepClocks leaves the clocks of processes as they are.
 	KeepClocks bool
-	// CorrelationKeys are attributes or fields of log bodies whose values name a request, handed on to Correlate. How a
-	// key is spelt (x-request-id, requestId, http.request.header.x_request_id) does not matter. Others are found.
-	CorrelationKeys []string
 }
 
 // Reader collects telemetry of one window and normalises it. It is not safe for

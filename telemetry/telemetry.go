@@ -10,7 +10,8 @@ type Dataset struct {
 	Metrics []Series
 	// Profiles are those of the window, by service, then by type.
 	Profiles []Profile
-	// CorrelationKeys are those of Options, for Correlate.
+	// CorrelationKeys are attributes or fields of log bodies whose values name a request, for Correlate. How a key is
+	// spelt (x-request-id, requestId, http.request.header.x_request_id) does not matter. Others are found.
 	CorrelationKeys []string
 	// Notes say what was repaired, inferred or left out while reading, so that
 	// nobody mistakes a gap in the data for a healthy system.

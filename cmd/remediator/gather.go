@@ -63,8 +63,11 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 
 // evidence is what a case of the service works on: from the servers that the configuration names, else, and where
 // they have nothing, from the telemetry that was received.
-func (s *service) evidence(ctx context.Context, window *otlp.Window, rec *docket.Record, alert []byte, to *drawn) (localize.Evidence, error) {
+func (s *service) evidence(ctx context.Context, window *otlp.Window, rec *docket.Record, alert []byte, to *drawn) (ev localize.Evidence, err error) {
 	conf := s.conf.Load()
+	defer func() {
+		ev.Incident.CorrelationKeys, ev.Baseline.CorrelationKeys = conf.Sources.CorrelationKeys, conf.Sources.CorrelationKeys
+	}()
 	var tried *telemetry.Note
 	if !conf.Sources.Empty() {
 		ev, err := s.fetched(ctx, conf, rec, alert, to)
@@ -78,7 +81,7 @@ func (s *service) evidence(ctx context.Context, window *otlp.Window, rec *docket
 		tried = &telemetry.Note{Code: "sources", Text: "the configured sources had nothing of the incident: " + err.Error(), Count: 1}
 	}
 	o := conf.OTLP
-	ev, err := window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
+	ev, err = window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
 		Settle: time.Duration(o.Settle), Resolved: rec.Resolved, Sink: to.w})
 	if tried != nil {
 		ev.Incident.Notes = append(ev.Incident.Notes, *tried)

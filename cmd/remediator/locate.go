@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,7 @@ Exit code 10 means that it abstained; the output says why and what would have he
 					return err
 				}
 				defer func() { err = errors.Join(err, from.close()) }()
+				b.Correlate(from.repo.Config().Sources.CorrelationKeys)
 				if err := from.changes(cmd.Context(), in, &b.Evidence); err != nil {
 					return inputError(err)
 				}
@@ -65,7 +67,7 @@ Exit code 10 means that it abstained; the output says why and what would have he
 			case "sarif":
 				err = writeSARIF(io.out, suspectsSARIF(*res, out.Code))
 			default:
-				err = report.Localization(io.out, res, out.Code)
+				err = report.Localization(io.out, res, out.Code, slices.Concat(b.Evidence.Incident.Notes, b.Evidence.Baseline.Notes))
 			}
 			if err == nil && res.Decision == localize.Abstain {
 				return quiet(exitDeclined)

@@ -202,6 +202,7 @@ func runCase(ctx context.Context, o runOptions, io stdio) (_ *remedy.Case, err e
 		return nil, err
 	}
 	conf := repo.Config()
+	b.Correlate(conf.Sources.CorrelationKeys)
 	p.Located = func(_ context.Context, c *remedy.Case) (*remedy.Decline, error) {
 		c.Autonomy = lesser(remedy.Autonomy(o.autonomy), remedy.Autonomy(conf.AutonomyOf(c.Suspects[0].Service, string(c.Incident.Severity))))
 		return nil, nil

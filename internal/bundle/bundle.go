@@ -19,8 +19,6 @@ type Limits struct {
 	Telemetry int64 // bytes of the files of one signal and window after decompression. Default 4 GiB.
 	Profile   int64 // bytes of one profile as it lies there. Default 32 MiB.
 	Reader    telemetry.Limits
-	// CorrelationKeys are handed on to the reader, see telemetry.Options.
-	CorrelationKeys []string
 }
 
 func (l Limits) withDefaults() Limits {
@@ -44,6 +42,11 @@ type Bundle struct {
 	// Alert is the webhook body as it arrived; nil when the bundle has none.
 	Alert    []byte
 	Evidence localize.Evidence
+}
+
+// Correlate names keys that tie log records to requests, beside those that are found.
+func (b *Bundle) Correlate(keys []string) {
+	b.Evidence.Incident.CorrelationKeys, b.Evidence.Baseline.CorrelationKeys = keys, keys
 }
 
 // windows and signals are the parts of a bundle, in the order they are read.
@@ -99,7 +102,7 @@ func empty(ds *telemetry.Dataset) bool {
 
 // readWindow reads the telemetry files of one window.
 func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset, []string, error) {
-	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader, CorrelationKeys: limits.CorrelationKeys})
+	r := telemetry.NewReader(telemetry.Options{Limits: limits.Reader})
 	files, err := listWindow(root, window)
 	if err != nil {
 		return telemetry.Dataset{}, nil, err

@@ -23,6 +23,8 @@ type Sources struct {
 	Window      SourceWindow   `yaml:"window,omitempty"`
 	// ServiceLabels are the labels of series and streams that name the service, the first that is there.
 	ServiceLabels []string `yaml:"service_labels,omitempty"`
+	// CorrelationKeys are attributes or fields of log bodies whose values name a request.
+	CorrelationKeys []string `yaml:"correlation_keys,omitempty"`
 	// Timeout bounds a fetch with all its requests.
 	Timeout Duration `yaml:"timeout,omitempty"`
 }
@@ -210,6 +212,11 @@ func (s Sources) validate(ps *problems) {
 			ps.add(Problem{Path: fmt.Sprintf("sources.service_labels[%d]", i), Message: strconv.Quote(clipText(label)) + " is not the name of a label", Fix: "use letters, digits and '_'"})
 		}
 	}
+	for i, key := range s.CorrelationKeys {
+		if strings.TrimSpace(key) == "" || len(key) > 200 {
+			ps.add(Problem{Path: fmt.Sprintf("sources.correlation_keys[%d]", i), Message: "the name of the attribute is empty or too long", Fix: "name an attribute or a field of log bodies, such as x-request-id"})
+		}
+	}
 }
 
 func (d DeploySource) validate(ps *problems, at string) {
@@ -331,6 +338,7 @@ var sourceNotes = map[string]note{
 	"sources.window.length":            {text: "Length of the incident window at most.", def: DefaultLength.String(), least: 10 * second, most: day},
 	"sources.window.lookback":          {text: "How far back a healthy window is looked for.", def: DefaultLookback.String(), least: 10 * second, most: 60 * day},
 	"sources.service_labels":           {text: "Labels of series and streams that name the service; the first that is there.", def: defaultServiceLabels},
+	"sources.correlation_keys":         {text: "Attributes or fields of log bodies whose values name a request, such as x-request-id; others are found where their values join services."},
 	"sources.timeout":                  {text: "Time for a fetch with all its requests.", def: DefaultSourceTimeout.String(), least: second, most: hour},
 }
 

@@ -10,11 +10,12 @@ import (
 	"github.com/remediator/remediator/policy"
 	"github.com/remediator/remediator/remedy"
 	"github.com/remediator/remediator/replay"
+	"github.com/remediator/remediator/telemetry"
 )
 
 // Localization prints a ranking by itself. located are its suspects with their places in the code, nil where no code
-// was looked at.
-func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect) error {
+// was looked at; notes what the readers of the telemetry remarked.
+func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect, notes []telemetry.Note) error {
 	c := &remedy.Case{Cause: res.Cause, Symptom: res.Symptom, Graph: res.Graph, Path: res.Path, Changes: res.Changes, Gaps: res.Gaps}
 	c.Suspects = located
 	for i := range res.Suspects {
@@ -35,6 +36,9 @@ func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect) e
 		for _, r := range ch.Reasons {
 			t.line("   - %s", r.Text)
 		}
+	}
+	for _, n := range notes {
+		t.line("note: %s (%d)", n.Text, n.Count)
 	}
 	for _, g := range res.Gaps {
 		t.line("missing: %s", g.Text)
