@@ -34,7 +34,7 @@ func (t *Tool) Ablate(ctx context.Context, corpora []*Corpus, signals []localize
 		o.Without = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == s.Name })
 		variants = append(variants, Variant{"only " + s.Name, o})
 	}
-	outcomes, err := t.Sweep(ctx, corpora, variants, true)
+	outcomes, err := t.Sweep(ctx, corpora, variants, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (t *Tool) Sense(ctx context.Context, corpora []*Corpus, constants []localiz
 			variants = append(variants, Variant{fmt.Sprintf("%s times %g", c.Name, factor), o})
 		}
 	}
-	outcomes, err := t.Sweep(ctx, corpora, variants, true)
+	outcomes, err := t.Sweep(ctx, corpora, variants, 1)
 	if err != nil {
 		return nil, err
 	}

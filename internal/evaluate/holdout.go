@@ -81,7 +81,7 @@ func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample
 		if len(missing) == 0 {
 			return nil
 		}
-		outcomes, err := t.Sweep(ctx, held, missing, false)
+		outcomes, err := t.Sweep(ctx, held, missing, 0)
 		for i := range outcomes {
 			known[outcomes[i].Variant] = &outcomes[i]
 		}

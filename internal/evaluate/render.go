@@ -81,6 +81,27 @@ func Quiet(reports []*Report) map[string]bool {
 // fewMade is how many made-up incidents stand for all where each is ranked in many ways.
 const fewMade = 25
 
+// affordable is how many records of one corpus are ranked over and over when each constant is moved.
+const affordable = 150_000
+
+// sparse keeps every so-manieth case of a corpus that is too large to be ranked hundreds of times.
+func sparse(c *Corpus, r *Report) *Corpus {
+	total := 0
+	for _, cost := range r.Costs {
+		total += cost.Spans + cost.Logs + cost.Points
+	}
+	step := (total + affordable - 1) / affordable
+	if step <= 1 {
+		return c
+	}
+	few := *c
+	few.Cases = nil
+	for i := 0; i < len(c.Cases); i += step {
+		few.Cases = append(few.Cases, c.Cases[i])
+	}
+	return &few
+}
+
 // Measure evaluates corpora of any content and makes the sections that are wanted.
 func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]Section, []*Report, error) {
 	var sections []Section
@@ -121,12 +142,12 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 	}
 	// Rankings by the hundred are affordable on what is recorded, and on a few of what is made up.
 	var recorded, some []*Corpus
-	for _, c := range labelled {
+	for i, c := range labelled {
 		few := *c
 		if c.load != nil {
 			few.Cases = c.Cases[:min(len(c.Cases), fewMade)]
 		} else {
-			recorded = append(recorded, c)
+			recorded = append(recorded, sparse(c, reports[i]))
 		}
 		some = append(some, &few)
 	}

@@ -41,7 +41,7 @@ func (o *Outcome) Sum(except ...string) Metrics {
 
 // Sweep ranks every case under every variant, one bundle in memory at a time, and reads the answers when all
 // that is done. Where healthy is set, halves of every different healthy recording are ranked too.
-func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant, healthy bool) ([]Outcome, error) {
+func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant, healthy int) ([]Outcome, error) {
 	out := make([]Outcome, len(variants))
 	predictions := make([]map[string]map[string]Prediction, len(variants))
 	for v := range variants {
@@ -64,10 +64,10 @@ func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant,
 			for v, p := range t.variants(ctx, in, &ev, id, variants) {
 				predictions[v][c.Name][id] = p
 			}
-			if digest := fingerprint(&ev.Baseline); healthy && !seen[digest] {
+			if digest := fingerprint(&ev.Baseline); healthy > 0 && !seen[digest] {
 				seen[digest] = true
 				g := windowsOf(&ev, false)[0]
-				for _, w := range g.windows {
+				for _, w := range g.windows[:min(healthy, len(g.windows))] {
 					quiet := ev
 					quiet.Incident, quiet.Baseline = w.incident, w.baseline
 					for v, p := range t.variants(ctx, in, &quiet, id, variants) {
