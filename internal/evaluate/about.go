@@ -13,7 +13,7 @@ made-up incidents the first 25 are taken. False alarms are counted over one half
 each different healthy recording against the other, both ways.`
 
 	aboutSensitivity = `The corpora and the recorded incidents, not the made-up ones; of a corpus with more
-than 150,000 records every so-manieth case, spread evenly, since each is ranked some four hundred times. Each constant is halved and doubled while all others stay as they are (of a slope both ends); the cells say which of the figures change, by cases. The
+than 150,000 records every n-th case, spread evenly, since each is ranked some four hundred times. Each constant is halved and doubled while all others stay as they are (of a slope both ends); the cells say which of the figures change, by cases. The
 first table sums up: the least and the most that any such change makes of a figure.`
 
 	aboutReliability = `A confidence of 0.8 should be right in eight of ten cases. The log-odds of the posterior are what the combination gives before calibration;

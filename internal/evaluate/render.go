@@ -84,7 +84,7 @@ const fewMade = 25
 // affordable is how many records of one corpus are ranked over and over when each constant is moved.
 const affordable = 150_000
 
-// sparse keeps every so-manieth case of a corpus that is too large to be ranked hundreds of times.
+// sparse keeps every n-th case of a corpus that is too large to be ranked hundreds of times.
 func sparse(c *Corpus, r *Report) *Corpus {
 	total := 0
 	for _, cost := range r.Costs {
