@@ -237,7 +237,7 @@ func TestNothingInARepositoryRuns(t *testing.T) {
 	}
 	f.git("config", "log.showSignature", "true")
 	r := open(t, f.dir)
-	if _, err := r.Log(ctx, LogRange{From: "HEAD"}); err != nil {
+	if _, err := r.History(ctx, HistoryRange{From: "HEAD"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Checkout(ctx, "HEAD", filepath.Join(t.TempDir(), "out")); err != nil {

@@ -32,14 +32,15 @@ type History struct {
 	Notes []string
 }
 
-// Bounds of what is walked to find out when commits landed.
+// Bounds of what is walked to find out when commits landed, and how many are returned where nobody says.
 const (
-	maxMainline = 20_000
-	maxWalked   = 50_000
+	maxMainline    = 20_000
+	maxWalked      = 50_000
+	defaultCommits = 200
 )
 
 // History returns the commits that landed within a time on the line of first parents that ends in From, with their
-// patches as Log gives them. A commit of a side branch landed with the merge that brought it in: that is when it began
+// patches: hunks without file headers, and the path alone of a binary file or a very large patch. A commit of a side branch landed with the merge that brought it in: that is when it began
 // to be built and rolled out, however long before it was written, and its Time says so. It keeps its own hash, author and
 // patch, since it can be reverted by itself; merges themselves are left out. Where merges are made by squashing or
 // rebasing, each commit landed by itself.

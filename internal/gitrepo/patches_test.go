@@ -2,15 +2,12 @@ package gitrepo
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/remediator/remediator/localize"
 )
 
-func TestLogPrintsHunksAsGitDoes(t *testing.T) {
+func TestHistoryHasHunksAsGitPrintsThem(t *testing.T) {
 	f := newFixture(t)
 	f.write("a.txt", "1\n2\n3\n4\n5\n6\n7\n8\n9\n")
 	f.write("old name.txt", strings.Repeat("line\n", 30))
@@ -28,10 +25,11 @@ func TestLogPrintsHunksAsGitDoes(t *testing.T) {
 	f.write("trap.txt", first+"\ndiff --git a/x b/x\n")
 	third := f.commit("third")
 
-	changes, err := open(t, f.dir).Log(context.Background(), LogRange{From: "HEAD"})
+	h, err := open(t, f.dir).History(context.Background(), HistoryRange{From: "HEAD"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	changes := h.Changes
 	if len(changes) != 3 || changes[0].SHA != first || changes[1].SHA != second || changes[2].SHA != third {
 		t.Fatalf("changes are %+v", changes)
 	}
@@ -64,71 +62,18 @@ func TestLogPrintsHunksAsGitDoes(t *testing.T) {
 	}
 }
 
-func titles(changes []localize.Change) string {
-	var out []string
-	for _, c := range changes {
-		out = append(out, c.Message)
-	}
-	return strings.Join(out, " ")
-}
-
-func TestLogKeepsToItsRangeAndLeavesMergesOut(t *testing.T) {
-	f := newFixture(t)
-	f.write("f", "0")
-	base := f.commit("base")
-	f.git("checkout", "-q", "-b", "side")
-	f.write("g", "1")
-	f.commit("side")
-	f.git("checkout", "-q", "main")
-	f.write("f", "1")
-	f.commit("one")
-	f.now += 60
-	f.git("merge", "-q", "--no-ff", "-m", "merge", "side")
-	f.write("f", "2")
-	f.commit("two")
-	r := open(t, f.dir)
-	ctx := context.Background()
-	at := func(n int64) time.Time { return time.Unix(1_700_000_000+60*n, 0) }
-	for name, c := range map[string]struct {
-		in   LogRange
-		want string
-	}{
-		"all":      {LogRange{From: "HEAD"}, "base side one two"},
-		"newest":   {LogRange{From: "HEAD", Max: 2}, "one two"},
-		"since":    {LogRange{From: "HEAD", Since: at(3)}, "one two"},
-		"until":    {LogRange{From: "HEAD", Until: at(3)}, "base side one"},
-		"window":   {LogRange{From: "HEAD", Since: at(2), Until: at(3)}, "side one"},
-		"not":      {LogRange{From: "HEAD", Not: base}, "side one two"},
-		"from":     {LogRange{From: base}, "base"},
-		"nothing":  {LogRange{From: base, Not: "HEAD"}, ""},
-		"long ago": {LogRange{From: "HEAD", Until: time.Unix(1, 0)}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			changes, err := r.Log(ctx, c.in)
-			if err != nil || titles(changes) != c.want {
-				t.Errorf("changes are %q (%v), want %q", titles(changes), err, c.want)
-			}
-		})
-	}
-	for _, in := range []LogRange{{From: "nowhere"}, {From: "HEAD", Not: "nowhere"}, {}} {
-		if _, err := r.Log(ctx, in); !errors.Is(err, ErrNoCommit) {
-			t.Errorf("%+v gives %v", in, err)
-		}
-	}
-}
-
-func TestLogBoundsWhatItKeeps(t *testing.T) {
+func TestHistoryBoundsWhatItKeepsOfACommit(t *testing.T) {
 	f := newFixture(t)
 	f.write("large.txt", strings.Repeat("line\n", maxFilePatch))
 	f.write("small.txt", "x\n")
 	f.commit(strings.Repeat("m", 2*maxMessage))
-	changes, err := open(t, f.dir).Log(context.Background(), LogRange{From: "HEAD"})
-	if err != nil || len(changes) != 1 {
-		t.Fatalf("changes are %v (%v)", changes, err)
+	h, err := open(t, f.dir).History(context.Background(), HistoryRange{From: "HEAD"})
+	if err != nil || len(h.Changes) != 1 {
+		t.Fatalf("history is %+v (%v)", h, err)
 	}
-	files := changes[0].Files
-	if len(files) != 2 || files[0].Patch != "" || files[1].Patch == "" || len(changes[0].Message) > maxMessage {
-		t.Errorf("%d files, message of %d", len(files), len(changes[0].Message))
+	files := h.Changes[0].Files
+	if len(files) != 2 || files[0].Patch != "" || files[1].Patch == "" || len(h.Changes[0].Message) > maxMessage {
+		t.Errorf("%d files, message of %d", len(files), len(h.Changes[0].Message))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,71 +11,13 @@ import (
 	"github.com/remediator/remediator/localize"
 )
 
-// Bounds of what one Log keeps. Longer patches are left out, their paths stay.
+// Bounds of what is kept of one commit. Longer patches are left out, their paths stay.
 const (
 	maxFilePatch   = 64 << 10
 	maxCommitPatch = 1 << 20
 	maxFiles       = 300
 	maxMessage     = 16 << 10
-	defaultCommits = 200
 )
-
-// LogRange says which commits Log returns.
-type LogRange struct {
-	From  string    // the newest commit, inclusive
-	Not   string    // commits reachable from here are left out; "" for none
-	Since time.Time // committer time, inclusive; zero for no bound
-	Until time.Time
-	Max   int // the newest so many; 0 means 200
-}
-
-// Log returns the commits of a range, oldest first, with their patches as git prints them: hunks
-// without file headers. Merges are left out, since what they bring in is there by itself.
-// Patches of binary files and very large ones are empty; only the path tells of them. Service is
-// left to the caller, who knows which paths belong to which.
-func (r *Repo) Log(ctx context.Context, in LogRange) ([]localize.Change, error) {
-	from, err := r.Resolve(in.From)
-	if err != nil {
-		return nil, err
-	}
-	limit := in.Max
-	if limit <= 0 {
-		limit = defaultCommits
-	}
-	args := []string{"log", "-z", "--no-merges", "--no-show-signature", "--no-color", "--no-notes", "--no-mailmap", "--no-patch",
-		"--format=%H%n%ct%n%an%n%B", "--max-count=" + strconv.Itoa(limit)}
-	if !in.Since.IsZero() {
-		args = append(args, "--since=@"+strconv.FormatInt(in.Since.Unix(), 10)+" +0000")
-	}
-	if !in.Until.IsZero() {
-		args = append(args, "--until=@"+strconv.FormatInt(in.Until.Unix(), 10)+" +0000")
-	}
-	args = append(args, from)
-	if in.Not != "" {
-		not, err := r.Resolve(in.Not)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "^"+not)
-	}
-	out, err := r.git.run(ctx, r.path, nil, append(args, "--")...)
-	if err != nil {
-		return nil, err
-	}
-	var changes []localize.Change
-	for record := range strings.SplitSeq(string(out), "\x00") {
-		if record == "" {
-			continue
-		}
-		c, err := parseCommit(record)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, c)
-	}
-	slices.Reverse(changes)
-	return changes, r.addPatches(ctx, changes)
-}
 
 // parseCommit reads "hash\ntime\nauthor\nmessage". The first three cannot hold a line break.
 func parseCommit(record string) (localize.Change, error) {
@@ -100,7 +41,8 @@ func parseCommit(record string) (localize.Change, error) {
 	}, nil
 }
 
-// addPatches fills in the files of all changes by one git process. A line of the form "<hash>"
+// addPatches fills in the files of all changes by one git process, with hunks as git prints them and without file
+// headers. Patches of binary files and very large ones are empty; only the path tells of them. A line of the form "<hash>"
 // starts a commit's patch; inside a patch no line can look like that, since every line of a
 // hunk carries a marker in its first column.
 func (r *Repo) addPatches(ctx context.Context, changes []localize.Change) error {
