@@ -48,7 +48,7 @@ func (a *analysis) findAmplified() {
 		}
 		return out
 	}
-	cur, base := requests(a.cur, a.onset), requests(a.base, 0)
+	cur, base := both(a, func(w *window) map[string]float64 { return requests(w, a.since(w)) })
 	keys := make([]edgeKey, 0, len(a.answers))
 	for key := range a.answers {
 		keys = append(keys, key)

@@ -14,6 +14,8 @@ type answering struct{ calls, unanswered, callsBase, unansweredBase float64 }
 // only reports it.
 func (a *analysis) findAnswering() {
 	a.answers = map[edgeKey]*answering{}
+	// What the callee's spans showed of an operation holds for all its calls.
+	known := make([]*answering, len(a.ops.list))
 	for _, w := range []*window{a.base, a.cur} {
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
@@ -21,15 +23,20 @@ func (a *analysis) findAnswering() {
 				if !s.Kind.Outgoing() || w == a.cur && s.Start < a.onset {
 					continue
 				}
-				callee := a.calledService(s, recs[i].op)
-				if callee == "" {
-					continue
-				}
-				k := edgeKey{s.Resource.Service, callee}
-				c := a.answers[k]
+				c := known[recs[i].op]
 				if c == nil {
-					c = &answering{}
-					a.answers[k] = c
+					callee := a.calledService(s, recs[i].op)
+					if callee == "" {
+						continue
+					}
+					k := edgeKey{s.Resource.Service, callee}
+					if c = a.answers[k]; c == nil {
+						c = &answering{}
+						a.answers[k] = c
+					}
+					if a.callees[recs[i].op] != "" {
+						known[recs[i].op] = c
+					}
 				}
 				n, bad := &c.calls, &c.unanswered
 				if w == a.base {

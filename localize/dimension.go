@@ -32,18 +32,60 @@ var dimensions = []struct{ name, key string }{
 func (a *analysis) findDimensions() {
 	type part struct{ service, name, value string }
 	type tally struct{ n, bad float64 }
-	counts, all := map[part]*tally{}, map[string]*tally{}
+	// A label is a part, or a service as a whole, with the trace that it was counted in last.
+	type label struct {
+		tally
+		seen int
+	}
+	type process struct {
+		whole *label
+		parts []*label
+	}
+	counts, all := map[part]*label{}, map[string]*label{}
 	var parts []part
-	seen, services := map[part]bool{}, map[string]bool{}
-	labels := map[*telemetry.Resource][]part{}
+	processes := map[*telemetry.Resource]*process{}
+	describe := func(r *telemetry.Resource) *process {
+		p := &process{whole: all[r.Service]}
+		if p.whole == nil {
+			p.whole = &label{seen: -1}
+			all[r.Service] = p.whole
+		}
+		add := func(name, value string) {
+			k := part{r.Service, name, value}
+			if counts[k] == nil {
+				counts[k] = &label{seen: -1}
+				parts = append(parts, k)
+			}
+			p.parts = append(p.parts, counts[k])
+		}
+		if r.Instance != "" {
+			add("instance", r.Instance)
+		}
+		for _, d := range dimensions {
+			if v := r.Attrs.Get(d.key); v != "" && v != r.Instance {
+				add(d.name, v)
+			} else if d.name == "version" && r.Version != "" {
+				add(d.name, r.Version)
+			}
+		}
+		return p
+	}
 	for t := range a.cur.traces {
 		tr := &a.cur.traces[t]
 		if tr.Start() < a.onset {
 			continue
 		}
-		clear(seen)
-		clear(services)
 		bad := a.cur.outcomes[t].bad()
+		count := func(l *label) {
+			if l.seen == t {
+				return
+			}
+			l.seen = t
+			l.n++
+			if bad {
+				l.bad++
+			}
+		}
 		last := (*telemetry.Resource)(nil)
 		for _, s := range tr.Spans {
 			r := s.Resource
@@ -51,47 +93,14 @@ func (a *analysis) findDimensions() {
 				continue
 			}
 			last = r
-			ps, ok := labels[r]
-			if !ok {
-				if r.Instance != "" {
-					ps = append(ps, part{r.Service, "instance", r.Instance})
-				}
-				for _, d := range dimensions {
-					if v := r.Attrs.Get(d.key); v != "" && v != r.Instance {
-						ps = append(ps, part{r.Service, d.name, v})
-					} else if d.name == "version" && r.Version != "" {
-						ps = append(ps, part{r.Service, d.name, r.Version})
-					}
-				}
-				labels[r] = ps
+			p := processes[r]
+			if p == nil {
+				p = describe(r)
+				processes[r] = p
 			}
-			if !services[r.Service] {
-				services[r.Service] = true
-				c := all[r.Service]
-				if c == nil {
-					c = &tally{}
-					all[r.Service] = c
-				}
-				c.n++
-				if bad {
-					c.bad++
-				}
-			}
-			for _, p := range ps {
-				if seen[p] {
-					continue
-				}
-				seen[p] = true
-				c := counts[p]
-				if c == nil {
-					c = &tally{}
-					counts[p] = c
-					parts = append(parts, p)
-				}
-				c.n++
-				if bad {
-					c.bad++
-				}
+			count(p.whole)
+			for _, l := range p.parts {
+				count(l)
 			}
 		}
 	}

@@ -18,17 +18,18 @@ type opCount struct{ n, bad float64 }
 func (c opCount) share() float64 { return c.bad / max(c.n, 1) }
 
 func countOps(w *window, onset int64) map[int32]*opCount {
-	out := map[int32]*opCount{}
+	var counts []*opCount // by operation
 	type sibling struct {
 		parent int
 		op     int32
 	}
-	seen := map[sibling]bool{}
+	var seen handful[sibling, bool]
 	var again []bool // the span is a repetition, or lies below one
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
-		seen = emptied(seen)
-		again = append(again[:0], make([]bool, len(recs))...)
+		seen.empty()
+		again = slices.Grow(again[:0], len(recs))[:len(recs)]
+		clear(again)
 		for _, i := range tr.Order() {
 			if tr.Spans[i].Start < onset {
 				continue
@@ -40,16 +41,20 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 			}
 			if tr.Spans[i].Kind.Outgoing() {
 				k := sibling{p, recs[i].op}
-				if seen[k] {
+				if seen.get(k) != nil {
 					again[i] = true
 					continue
 				}
-				seen[k] = true
+				seen.add(k, true)
 			}
-			c := out[recs[i].op]
+			op := int(recs[i].op)
+			if op >= len(counts) {
+				counts = append(counts, make([]*opCount, op+1-len(counts))...)
+			}
+			c := counts[op]
 			if c == nil {
 				c = &opCount{}
-				out[recs[i].op] = c
+				counts[op] = c
 			}
 			c.n++
 			if recs[i].outcome == failed {
@@ -57,7 +62,22 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 			}
 		}
 	}
+	out := map[int32]*opCount{}
+	for op, c := range counts {
+		if c != nil {
+			out[int32(op)] = c // an operation's number
+		}
+	}
 	return out
+}
+
+// opCounts counts the operations of both windows, from the onset on, once for all who ask. What it
+// gives must not be changed.
+func (a *analysis) opCounts() (cur, base map[int32]*opCount) {
+	if a.countsCur == nil {
+		a.countsCur, a.countsBase = both(a, func(w *window) map[int32]*opCount { return countOps(w, a.since(w)) })
+	}
+	return a.countsCur, a.countsBase
 }
 
 // newlyFailing says whether an operation fails more than it did when healthy: by more than
@@ -85,7 +105,7 @@ type failurePlace struct {
 // is. A service that merely passes a failure up is never reached. A call that ended without an answer
 // is its callee's failure, unless the callee answers others or the caller lost its patience.
 func (a *analysis) findErrors() {
-	cur, base := countOps(a.cur, a.onset), countOps(a.base, 0)
+	cur, base := a.opCounts()
 	votes := map[failurePlace]float64{}
 	below := map[failurePlace]map[int32]float64{}
 	total := 0.0

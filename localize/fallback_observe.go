@@ -42,7 +42,8 @@ type try struct {
 // unit is one piece of work's calls over one edge.
 type unit struct {
 	failed, repeated bool
-	at               int // span of the call that failed
+	counted, made    bool // it is in the cover, in the work of its entry
+	at               int  // span of the call that failed
 }
 
 // maxSamples bounds the calls of an edge that are followed to where they failed.
@@ -53,10 +54,9 @@ func (o *observer) cover() {
 	for i := range o.tries {
 		x := &o.tries[i]
 		k := parentKey{x.home, x.edge}
-		u := o.units[k]
+		u := o.units.get(k)
 		if u == nil {
-			u = &unit{at: x.last}
-			o.units[k] = u
+			u = o.units.add(k, unit{at: x.last})
 		}
 		switch {
 		case x.failed:
@@ -71,11 +71,11 @@ func (o *observer) cover() {
 	for i := range o.tries {
 		x := &o.tries[i]
 		k := parentKey{x.home, x.edge}
-		u := o.units[k]
-		if u == nil {
-			continue // counted
+		u := o.units.get(k)
+		if u.counted {
+			continue
 		}
-		o.units[k] = nil
+		u.counted = true
 		c := &x.edge.cover
 		c.units++
 		if !o.answeredWell(x.home) {
@@ -136,10 +136,11 @@ func (o *observer) works() {
 		x := &o.tries[i]
 		w := o.work[o.recs[x.home].op]
 		k := parentKey{x.home, x.edge}
-		if _, first := o.units[k]; w == nil || !first {
+		u := o.units.get(k)
+		if w == nil || u.made {
 			continue
 		}
-		delete(o.units, k)
+		u.made = true
 		if o.answeredWell(x.home) {
 			w.made[x.edge.key]++
 		}

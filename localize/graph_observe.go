@@ -1,6 +1,7 @@
 package localize
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/remediator/remediator/telemetry"
@@ -69,15 +70,15 @@ type observer struct {
 
 	tr       *telemetry.Trace
 	recs     []spanRec
-	at       int                // index of the trace
-	entered  []*call            // per span: the edge over which its service was entered
-	waiting  []*call            // per span: the edge whose call it stands for, if it stands for one
-	home     []int              // per span: the span by which its service was entered
-	attempts map[attemptKey]int // index into tries
+	at       int                      // index of the trace
+	entered  []*call                  // per span: the edge over which its service was entered
+	waiting  []*call                  // per span: the edge whose call it stands for, if it stands for one
+	home     []int                    // per span: the span by which its service was entered
+	attempts handful[attemptKey, int] // index into tries
 	tries    []try
-	parents  map[parentKey]bool
-	units    map[parentKey]*unit // by the entry span and the edge
-	tripped  map[int]bool        // entry spans of work that a breaker kept from calling
+	parents  handful[parentKey, bool]
+	units    handful[parentKey, unit] // by the entry span and the edge
+	tripped  map[int]bool             // entry spans of work that a breaker kept from calling
 	services map[string]*member
 }
 
@@ -106,7 +107,7 @@ type parentKey struct {
 // observe builds the graph of one window. Its cost is linear in the spans.
 func observe(w *window, ops *operations, p *places) *traffic {
 	g := &traffic{calls: map[edgeKey]*call{}, members: map[string]*member{}, kinds: map[string]string{}, work: map[int32]*effort{}}
-	o := observer{traffic: g, ops: ops, places: p, attempts: map[attemptKey]int{}, parents: map[parentKey]bool{}, units: map[parentKey]*unit{}, tripped: map[int]bool{}, services: map[string]*member{}}
+	o := observer{traffic: g, ops: ops, places: p, tripped: map[int]bool{}, services: map[string]*member{}}
 	o.findSenders(w)
 	for t := range w.traces {
 		o.at = t
@@ -120,6 +121,29 @@ func observe(w *window, ops *operations, p *places) *traffic {
 		slices.Sort(m.durations)
 	}
 	return g
+}
+
+// observeBoth observes both windows at the same time. Which places there are does not depend on the order
+// of the windows until there are too many of them; then they are observed one after the other.
+func (a *analysis) observeBoth() (cur, base *traffic) {
+	of := map[*window]*places{a.base: a.places.clone(), a.cur: a.places.clone()}
+	cur, base = both(a, func(w *window) *traffic { return observe(w, a.ops, of[w]) })
+	all := maps.Clone(of[a.base].outside)
+	maps.Copy(all, of[a.cur].outside)
+	if len(all) >= maxOutside {
+		base = observe(a.base, a.ops, a.places)
+		cur = observe(a.cur, a.ops, a.places)
+		return cur, base
+	}
+	a.places.outside = all
+	for _, w := range []*window{a.base, a.cur} {
+		for k, at := range of[w].known {
+			if _, ok := a.places.known[k]; !ok && len(a.places.known) < maxKnown {
+				a.places.known[k] = at
+			}
+		}
+	}
+	return cur, base
 }
 
 // findSenders notes the spans that consumers link to. Batches and most instrumentations of messaging
@@ -168,7 +192,10 @@ func receives(s *telemetry.Span) bool {
 
 func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 	o.tr, o.recs = tr, recs
-	o.attempts, o.parents, o.units, o.tries = emptied(o.attempts), emptied(o.parents), emptied(o.units), o.tries[:0]
+	o.attempts.empty()
+	o.parents.empty()
+	o.units.empty()
+	o.tries = o.tries[:0]
 	o.entered = slices.Grow(o.entered[:0], len(recs))[:len(recs)]
 	o.waiting = slices.Grow(o.waiting[:0], len(recs))[:len(recs)]
 	o.home = slices.Grow(o.home[:0], len(recs))[:len(recs)]
@@ -369,15 +396,16 @@ func (o *observer) count(c *call, view int, bad bool) {
 		c.errors++
 	}
 	caller := o.tr.Parent(view)
-	if k := (parentKey{caller, c}); !o.parents[k] {
-		o.parents[k] = true
+	if k := (parentKey{caller, c}); o.parents.get(k) == nil {
+		o.parents.add(k, true)
 		c.requests++
 	}
 	k := attemptKey{caller, o.recs[view].op}
-	at, seen := o.attempts[k]
-	if !seen {
-		at = len(o.tries)
-		o.attempts[k] = at
+	at, seen := len(o.tries), false
+	if old := o.attempts.get(k); old != nil {
+		at, seen = *old, true
+	} else {
+		o.attempts.add(k, at)
 		o.tries = append(o.tries, try{edge: c, home: o.home[view], last: view})
 	}
 	x := &o.tries[at]

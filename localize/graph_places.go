@@ -43,6 +43,8 @@ const (
 	maxNodeName = 120 // bytes
 	// aliasSample is from how many calls of an operation addresses of services are learned.
 	aliasSample = 256
+	// maxKnown bounds the cache of what spans call.
+	maxKnown = 1 << 16
 )
 
 // newPlaces learns from the calls that are answered by a span which address is which service, so that
@@ -54,10 +56,10 @@ func newPlaces(ops *operations, services map[string]bool, windows ...*window) *p
 	}
 	seen := make([]uint16, len(ops.list))
 	for _, w := range windows {
-		last := (*telemetry.Resource)(nil)
+		known := map[*telemetry.Resource]bool{}
 		for i := range w.ds.Spans {
-			if r := w.ds.Spans[i].Resource; r != last {
-				last = r
+			if r := w.ds.Spans[i].Resource; !known[r] {
+				known[r] = true
 				p.learnResource(r)
 			}
 		}
@@ -79,6 +81,13 @@ func newPlaces(ops *operations, services map[string]bool, windows ...*window) *p
 		}
 	}
 	return p
+}
+
+// clone shares what was learned and begins with no place that was found.
+func (p *places) clone() *places {
+	c := *p
+	c.known, c.outside = map[peerKey]place{}, map[string]bool{}
+	return &c
 }
 
 // learn notes that a name means a service; a name that means several means none.
@@ -148,7 +157,7 @@ func (p *places) called(s *telemetry.Span) place {
 		return at
 	}
 	at := p.find(s, &k)
-	if len(p.known) < 1<<16 {
+	if len(p.known) < maxKnown {
 		p.known[k] = at
 	}
 	return at

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/remediator/remediator/telemetry"
 )
 
 // pathShare is the mean time per trace that each operation holds up the trace, in seconds.
@@ -170,17 +172,28 @@ func (a *analysis) callee(op int32) string { return a.callees[op] }
 
 // findCallees notes which service answers each outgoing operation.
 func (a *analysis) findCallees() {
+	type callee struct {
+		op   int32
+		span *telemetry.Span
+	}
+	last := make([]callee, len(a.ops.list)) // the last that was seen of each operation
 	for _, w := range []*window{a.base, a.cur} {
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for i, s := range tr.Spans {
 				if p := tr.Parent(i); p >= 0 && tr.Spans[p].Kind.Outgoing() && tr.Spans[p].Resource.Service != s.Resource.Service {
-					a.callees[recs[p].op] = s.Resource.Service
-					if a.calleeOps != nil {
-						a.calleeOps[recs[p].op] = recs[i].op
-					}
+					last[recs[p].op] = callee{recs[i].op, s}
 				}
 			}
+		}
+	}
+	for op, c := range last {
+		if c.span == nil {
+			continue
+		}
+		a.callees[int32(op)] = c.span.Resource.Service // an operation's number
+		if a.calleeOps != nil {
+			a.calleeOps[int32(op)] = c.op
 		}
 	}
 }

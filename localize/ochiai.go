@@ -13,8 +13,11 @@ import (
 // is anomalous in a trace where a failure began at it or where it held the trace up longer
 // than 99 of 100 healthy times.
 func (a *analysis) findOchiai() {
-	limits := map[int32]float64{}
-	times := map[int32][]float64{}
+	limits := make([]float64, len(a.ops.list))
+	for op := range limits {
+		limits[op] = math.Inf(1)
+	}
+	times := make([][]float64, len(a.ops.list))
 	for t := range a.base.recs {
 		for _, r := range a.base.recs[t] {
 			times[r.op] = append(times[r.op], float64(r.path))
@@ -28,21 +31,20 @@ func (a *analysis) findOchiai() {
 	}
 	badTraces := 0.0
 	badHit, goodHit := map[int32]float64{}, map[int32]float64{}
-	hit := map[int32]bool{}
+	var hit handful[int32, bool]
 	count := func(w *window) {
 		for t := range w.recs {
-			hit = emptied(hit)
+			hit.empty()
 			for _, r := range w.recs[t] {
-				limit, known := limits[r.op]
-				if r.origin || known && float64(r.path) > limit {
-					hit[r.op] = true
+				if (r.origin || float64(r.path) > limits[r.op]) && hit.get(r.op) == nil {
+					hit.add(r.op, true)
 				}
 			}
 			bad := w == a.cur && w.outcomes[t].bad()
 			if bad {
 				badTraces++
 			}
-			for op := range hit {
+			for _, op := range hit.keys {
 				if bad {
 					badHit[op]++
 				} else {

@@ -38,13 +38,46 @@ func newOperations() *operations {
 	return &operations{ids: map[string]int32{}, fast: map[opKey]int32{}}
 }
 
-func (o *operations) of(s *telemetry.Span) int32 {
+// keyOf is all that the number of a span may depend on, as long as its name tells everything.
+func keyOf(s *telemetry.Span) opKey {
 	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
 		a: s.Attrs.First(telemetry.AttrHTTPRoute, telemetry.AttrURLPath, telemetry.AttrURLFull, telemetry.AttrDBQuery),
 		b: s.Attrs.First(telemetry.AttrDBCollection, telemetry.AttrRPCMethod, telemetry.AttrMsgDestination)}
 	if s.Kind.Outgoing() {
 		key.peer = s.Attrs.First(telemetry.AttrPeerService, telemetry.AttrServerAddress, telemetry.AttrDBNamespace)
 	}
+	return key
+}
+
+// maxFast bounds the keys that are remembered.
+const maxFast = 1 << 16
+
+// keyed numbers the keys of one window. Windows are keyed at the same time; what costs is making keys.
+type keyed struct {
+	of   map[opKey]int32
+	keys []opKey
+}
+
+func newKeyed() *keyed { return &keyed{of: map[opKey]int32{}} }
+
+// number is the key's number in its window, -1 when there are too many.
+func (n *keyed) number(key opKey) int32 {
+	id, ok := n.of[key]
+	if !ok {
+		if len(n.keys) >= maxFast {
+			return -1
+		}
+		id = int32(len(n.keys)) // below maxFast
+		n.of[key] = id
+		n.keys = append(n.keys, key)
+	}
+	return id
+}
+
+// of is the number of a span's operation.
+func (o *operations) of(s *telemetry.Span) int32 { return o.keyed(s, keyOf(s)) }
+
+func (o *operations) keyed(s *telemetry.Span, key opKey) int32 {
 	if id, ok := o.fast[key]; ok {
 		return id
 	}
@@ -68,7 +101,7 @@ func (o *operations) of(s *telemetry.Span) int32 {
 			peer: s.Peer(), database: s.Attrs.Get(telemetry.AttrDBSystem) != "", sample: s,
 		})
 	}
-	if len(o.fast) < 1<<16 {
+	if len(o.fast) < maxFast {
 		o.fast[key] = id
 	}
 	return id

@@ -74,7 +74,7 @@ func (a *analysis) parentOf(op int32) int32 {
 // findPlain adds the shapes that fit when no other does: the operation answers with errors, or
 // its own time grew.
 func (a *analysis) findPlain() {
-	cur, base := both(a, func(w *window) map[int32]*opCount { return countOps(w, a.since(w)) })
+	cur, base := a.opCounts()
 	for _, id := range sortedOps(cur) {
 		op := &a.ops.list[id]
 		c := cur[id]

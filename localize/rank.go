@@ -56,6 +56,8 @@ type analysis struct {
 	peerSlowed map[edgeKey]float64
 	handling   map[edgeKey]float64
 	judged     []judgedChange
+
+	countsCur, countsBase map[int32]*opCount // see opCounts
 }
 
 // Rank finds what is to blame for an incident. It is pure and deterministic.
@@ -98,7 +100,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		names[s] = true
 	}
 	a.places = newPlaces(a.ops, names, a.base, a.cur)
-	a.graphBase, a.graph = observe(a.base, a.ops, a.places), observe(a.cur, a.ops, a.places)
+	a.graph, a.graphBase = a.observeBoth()
 	a.findCallees()
 	a.findNetwork()
 	a.findUnbounded()

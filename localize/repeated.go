@@ -20,18 +20,24 @@ func (a *analysis) findRepeated() {
 			k := groupKey2{w.recs[t][parent].op, op}
 			perParent[k] = append(perParent[k], float64(n))
 		}
+		var counts handful[int32, int]
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for p := range tr.Spans {
-				counts := map[int32]int{}
+				counts.empty()
 				for _, c := range tr.Children(p) {
 					// A failed call that is made again is a retry, not a repetition.
-					if recs[c].outcome != failed {
-						counts[recs[c].op]++
+					if recs[c].outcome == failed {
+						continue
+					}
+					if n := counts.get(recs[c].op); n != nil {
+						*n++
+					} else {
+						counts.add(recs[c].op, 1)
 					}
 				}
-				for op, n := range counts {
-					group(t, p, op, n)
+				for i, op := range counts.keys {
+					group(t, p, op, counts.values[i])
 				}
 			}
 		}

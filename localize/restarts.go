@@ -143,10 +143,10 @@ func (a *analysis) ownerOf(s *telemetry.Series) string {
 func (a *analysis) findSpeakers() {
 	a.speakers = map[string]bool{}
 	for _, ds := range []*telemetry.Dataset{&a.ev.Baseline, &a.ev.Incident} {
-		last := (*telemetry.Resource)(nil)
+		known := map[*telemetry.Resource]bool{}
 		see := func(r *telemetry.Resource) {
-			if r != last {
-				last = r
+			if !known[r] {
+				known[r] = true
 				a.speakers[r.Service] = true
 			}
 		}

@@ -20,30 +20,38 @@ type group struct {
 	calls []int
 }
 
-// siblings groups the outgoing calls of each trace of a window.
+// siblings groups the outgoing calls of each trace of a window. A group is good until visit returns.
 func siblings(w *window, visit func(g *group)) {
-	byKey := map[groupKey]int{}
+	var byKey handful[groupKey, int]
 	var groups []group
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
-		byKey = emptied(byKey)
+		byKey.empty()
 		groups = groups[:0]
 		for _, i := range tr.Order() {
 			if !tr.Spans[i].Kind.Outgoing() && !hasStatement(tr.Spans[i]) {
 				continue
 			}
 			k := groupKey{tr.Parent(i), recs[i].op}
-			at, ok := byKey[k]
-			if !ok {
-				at = len(groups)
-				byKey[k] = at
-				groups = append(groups, group{trace: t, groupKey: k})
+			at := len(groups)
+			if old := byKey.get(k); old != nil {
+				at = *old
+			} else {
+				byKey.add(k, at)
+				if at < cap(groups) { // with the room for calls that it had in the last trace
+					groups = groups[:at+1]
+					groups[at].trace, groups[at].groupKey, groups[at].calls = t, k, groups[at].calls[:0]
+				} else {
+					groups = append(groups, group{trace: t, groupKey: k})
+				}
 			}
 			groups[at].calls = append(groups[at].calls, i)
 		}
 		for i := range groups {
 			g := &groups[i]
-			slices.SortStableFunc(g.calls, func(a, b int) int { return compare(tr.Spans[a].Start, tr.Spans[b].Start) })
+			if len(g.calls) > 1 {
+				slices.SortStableFunc(g.calls, func(a, b int) int { return compare(tr.Spans[a].Start, tr.Spans[b].Start) })
+			}
 			visit(g)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/remediator/remediator/telemetry"
 )
 
 // Healthy work writes its log events in an order. findSequence learns from the healthy
@@ -31,19 +33,17 @@ const endOfSequence = int32(-1)
 
 // sequences groups the log events of a window.
 func sequences(w *window, events []int32) []sequence {
-	type key struct {
-		trace, span int32
-		service     string
-	}
-	index := map[key]int{}
+	type key struct{ trace, span, service int32 }
+	index := make(map[key]int, len(w.ds.Logs)/2)
 	var out []sequence
+	services := newServiceNumbers()
 	for i := range w.ds.Logs {
 		link := w.links[i]
 		if !link.Tie.Known() {
 			continue
 		}
 		r := &w.ds.Logs[i]
-		k := key{link.Trace, link.Span, r.Resource.Service}
+		k := key{link.Trace, link.Span, services.of(r.Resource)}
 		at, ok := index[k]
 		if !ok {
 			at = len(out)
@@ -70,30 +70,75 @@ type successors struct {
 
 type kindEvent struct{ kind, event int32 }
 
+// byTrace is the order of the sequences by trace.
+func byTrace(seqs []sequence) []int {
+	traces := int32(0)
+	for i := range seqs {
+		traces = max(traces, seqs[i].trace+1)
+	}
+	next := make([]int, traces+1)
+	for i := range seqs {
+		next[seqs[i].trace+1]++
+	}
+	for t := range traces {
+		next[t+1] += next[t]
+	}
+	order := make([]int, len(seqs))
+	for i := range seqs {
+		order[next[seqs[i].trace]] = i
+		next[seqs[i].trace]++
+	}
+	return order
+}
+
+// serviceNumbers numbers services, by what sent the telemetry.
+type serviceNumbers struct {
+	byName     map[string]int32
+	byResource map[*telemetry.Resource]int32
+}
+
+func newServiceNumbers() *serviceNumbers {
+	return &serviceNumbers{byName: map[string]int32{}, byResource: map[*telemetry.Resource]int32{}}
+}
+
+func (n *serviceNumbers) of(r *telemetry.Resource) int32 {
+	id, ok := n.byResource[r]
+	if !ok {
+		if id, ok = n.byName[r.Service]; !ok {
+			id = int32(len(n.byName)) // bounded by the reader's limits
+			n.byName[r.Service] = id
+		}
+		n.byResource[r] = id
+	}
+	return id
+}
+
 // learn counts each step once per request: what a request does again and again, it does for one reason.
 func learn(w *window, seqs []sequence) successors {
 	m := successors{next: map[int32]map[int32]float64{}, kinds: map[kindEvent]float64{}}
-	type seen struct {
-		trace int32
-		stepKey
-	}
-	type passed struct{ trace, event int32 }
-	steps, events := map[seen]bool{}, map[passed]bool{}
-	for i := range seqs {
+	var steps handful[stepKey, bool]
+	var events handful[int32, bool]
+	trace := int32(-1)
+	for _, i := range byTrace(seqs) {
 		s := &seqs[i]
+		if s.trace != trace {
+			trace = s.trace
+			steps.empty()
+			events.empty()
+		}
 		for j := range s.steps {
 			next, event := endOfSequence, s.steps[j].event
 			if j+1 < len(s.steps) {
 				next = s.steps[j+1].event
 			}
-			if k := (passed{s.trace, event}); !events[k] {
-				events[k] = true
+			if events.get(event) == nil {
+				events.add(event, true)
 				m.kinds[kindEvent{w.outcomes[s.trace].op, event}]++
 			}
-			if k := (seen{s.trace, stepKey{event, next}}); steps[k] {
+			if k := (stepKey{event, next}); steps.get(k) != nil {
 				continue
 			} else {
-				steps[k] = true
+				steps.add(k, true)
 			}
 			n := m.next[event]
 			if n == nil {
@@ -215,8 +260,13 @@ func (a *analysis) findSequence() {
 	if len(base) == 0 || len(cur) == 0 {
 		return
 	}
-	known := learn(a.base, base)
-	steps := a.events.oddSteps(learn(a.cur, cur), known)
+	learned, known := both(a, func(w *window) successors {
+		if w == a.base {
+			return learn(w, base)
+		}
+		return learn(w, cur)
+	})
+	steps := a.events.oddSteps(learned, known)
 	broken := a.breaks(a.cur, cur, steps, known)
 	n := tracesOf(cur)
 	if float64(len(broken)) < a.k.sequence.broken {
@@ -308,9 +358,12 @@ func (l *eventLog) name(id int32) string {
 }
 
 func tracesOf(seqs []sequence) float64 {
-	seen := map[int32]bool{}
-	for i := range seqs {
-		seen[seqs[i].trace] = true
+	n, last := 0.0, int32(-1)
+	for _, i := range byTrace(seqs) {
+		if seqs[i].trace != last {
+			last = seqs[i].trace
+			n++
+		}
 	}
-	return float64(len(seen))
+	return n
 }

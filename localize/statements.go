@@ -3,7 +3,7 @@ package localize
 // spares says that a store serves most kinds of calls as well as ever. A store that is ill is slow or fails
 // for every statement; one that is slow for a new or changed statement alone does what it is asked.
 func (a *analysis) spares(store string) bool {
-	cur, base := countOps(a.cur, a.onset), countOps(a.base, 0)
+	cur, base := a.opCounts()
 	known, ill := 0.0, 0.0
 	for _, id := range sortedOps(cur) {
 		op := &a.ops.list[id]

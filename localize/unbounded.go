@@ -11,13 +11,20 @@ import (
 // itself after many times its healthy 99th percentile had no deadline near it.
 func (a *analysis) findUnbounded() {
 	collect := func(w *window, from int64) map[int32][]float64 {
-		out := map[int32][]float64{}
+		times := make([][]float64, len(a.ops.list))
 		for t := range w.traces {
 			for i, s := range w.traces[t].Spans {
 				// A call that its caller gave up on had a deadline.
 				if s.Kind == telemetry.KindClient && s.Start >= from && !(w.recs[t][i].outcome == failed && gaveUp(s)) {
-					out[w.recs[t][i].op] = append(out[w.recs[t][i].op], s.Duration.Seconds())
+					op := w.recs[t][i].op
+					times[op] = append(times[op], s.Duration.Seconds())
 				}
+			}
+		}
+		out := map[int32][]float64{}
+		for op, v := range times {
+			if v != nil {
+				out[int32(op)] = v // an operation's number
 			}
 		}
 		return out

@@ -37,7 +37,8 @@ type window struct {
 	outcomes []traceRec  // parallel to traces
 	async    []asyncRec  // messages taken up within traces, see async.go
 	links    []telemetry.LogLink
-	from, to int64 // first and last record, Unix nanoseconds
+	keyed    *keyed // until the operations have their numbers
+	from, to int64  // first and last record, Unix nanoseconds
 }
 
 // logBucket is how near in time a log record without ids must be to a span of its service.
@@ -57,6 +58,7 @@ func (w *window) arrange() {
 	w.recs = make([][]spanRec, len(w.traces))
 	w.outcomes = make([]traceRec, len(w.traces))
 	all := make([]spanRec, len(ds.Spans))
+	w.keyed = newKeyed()
 	var path pathFinder
 	for t := range w.traces {
 		tr := &w.traces[t]
@@ -65,6 +67,7 @@ func (w *window) arrange() {
 		w.recs[t] = recs
 		for i, s := range tr.Spans {
 			recs[i].outcome = judge(s)
+			recs[i].op = w.keyed.number(keyOf(s))
 		}
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
@@ -78,14 +81,25 @@ func (w *window) arrange() {
 
 // number names the operations. The numbers of the second window follow those of the first.
 func (w *window) number(ops *operations) {
+	known := make([]int32, len(w.keyed.keys)) // numbers of keys, and one more
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
 		for i, s := range tr.Spans {
-			recs[i].op = ops.of(s)
+			k := recs[i].op
+			switch {
+			case k < 0:
+				recs[i].op = ops.of(s)
+			case known[k] > 0:
+				recs[i].op = known[k] - 1
+			default:
+				recs[i].op = ops.keyed(s, w.keyed.keys[k])
+				known[k] = recs[i].op + 1
+			}
 		}
 		ops.nameCalls(tr, recs)
 		w.outcomes[t].op = requestClass(tr, recs, w.outcomes[t].root, ops)
 	}
+	w.keyed = nil
 }
 
 // findOrigins marks failed spans that no failure below explains: where the failure began, as
@@ -225,15 +239,22 @@ func (w *window) latencies() map[int32][]float64 {
 // traces counts as slow and the share can be tested; with few it is half as much again as
 // the longest seen.
 func markSlow(w *window, healthy map[int32][]float64, k *windowConstants) {
+	limits := map[int32]float64{}
 	mark := func(o *traceRec) {
 		v := healthy[o.op]
 		if len(v) == 0 {
 			return
 		}
-		limit := k.few * v[len(v)-1]
+		limit, ok := limits[o.op]
+		if ok {
+			o.slow = o.duration > limit
+			return
+		}
+		limit = k.few * v[len(v)-1]
 		if float64(len(v)) >= k.enough {
 			limit = quantile(v, 1-k.tail)
 		}
+		limits[o.op] = limit
 		o.slow = o.duration > limit
 	}
 	for i := range w.outcomes {

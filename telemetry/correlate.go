@@ -56,7 +56,7 @@ func Correlate(logs []Log, traces []Trace, bucket time.Duration, keys ...string)
 	keyed := findCorrelation(logs, traces, f, untied, keys)
 	var times *openSpans
 	if bucket > 0 {
-		times = newOpenSpans(traces)
+		times = newOpenSpans(logs, untied, traces)
 	}
 	keyed.tie(logs, f, untied, out, times)
 	if times == nil {
@@ -208,14 +208,22 @@ type spanRef struct {
 	trace, span int32
 }
 
-func newOpenSpans(traces []Trace) *openSpans {
+// newOpenSpans prepares for the services of the untied records.
+func newOpenSpans(logs []Log, untied []bool, traces []Trace) *openSpans {
 	o := &openSpans{byService: map[string][]spanRef{}}
+	wanted, last := map[string]bool{}, (*Resource)(nil)
+	for i := range logs {
+		if r := logs[i].Resource; untied[i] && r != last {
+			last = r
+			wanted[r.Service] = true
+		}
+	}
 	counts := map[string]int{}
-	eachService(traces, func(service string, _ int32, spans []*Span, _ int32) { counts[service] += len(spans) })
+	eachService(traces, wanted, func(service string, _ int32, spans []*Span, _ int32) { counts[service] += len(spans) })
 	for service, n := range counts {
 		o.byService[service] = make([]spanRef, 0, n)
 	}
-	eachService(traces, func(service string, t int32, spans []*Span, first int32) {
+	eachService(traces, wanted, func(service string, t int32, spans []*Span, first int32) {
 		refs := o.byService[service]
 		for i, s := range spans {
 			refs = append(refs, spanRef{s.Start, s.End(), t, first + int32(i)}) // bounded
@@ -230,8 +238,9 @@ func newOpenSpans(traces []Trace) *openSpans {
 	return o
 }
 
-// eachService visits the spans of all traces, neighbours of one service together.
-func eachService(traces []Trace, visit func(service string, trace int32, spans []*Span, first int32)) {
+// eachService visits the spans of the wanted services in all traces, neighbours of one service together.
+func eachService(traces []Trace, wanted map[string]bool, visit func(service string, trace int32, spans []*Span, first int32)) {
+	uses := map[*Resource]bool{}
 	for t := range traces {
 		spans := traces[t].Spans
 		for from := 0; from < len(spans); {
@@ -239,7 +248,14 @@ func eachService(traces []Trace, visit func(service string, trace int32, spans [
 			for to < len(spans) && spans[to].Resource == spans[from].Resource {
 				to++
 			}
-			visit(spans[from].Resource.Service, int32(t), spans[from:to], int32(from)) // bounded
+			use, known := uses[spans[from].Resource]
+			if !known {
+				use = wanted[spans[from].Resource.Service]
+				uses[spans[from].Resource] = use
+			}
+			if use {
+				visit(spans[from].Resource.Service, int32(t), spans[from:to], int32(from)) // bounded
+			}
 			from = to
 		}
 	}
