@@ -52,8 +52,9 @@ func GroundsOf(ev *Evidence) Grounds {
 // fewSpans is how many spans a window needs to be more than a handful of examples.
 const fewSpans = 100
 
-// posteriorLimit keeps log-odds finite: beyond it a posterior says nothing more.
-const posteriorLimit = 1e-6
+// posteriorLimit bounds log-odds: a hundred labelled incidents do not tell posteriors beyond it apart, and a single
+// one far out would turn the whole sigmoid.
+const posteriorLimit = 0.01
 
 // LogOdds is what Calibration works on.
 func LogOdds(posterior float64) float64 {

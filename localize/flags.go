@@ -40,10 +40,10 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		// minute), while bystanders change at any time.
 		odds += k.near - 2*math.Log(1+max(lag.Minutes(), 0))
 		if f.Service != "" {
-			if p := posterior[f.Service]; p > 0 {
+			if p := posterior[f.Service]; p > 0 && (len(suspects) == 0 || a.neighbours(f.Service, suspects[0].service)) {
 				odds += -k.placeOdd + k.placeShare*math.Sqrt(p)
 			} else {
-				odds -= k.elsewhere
+				odds -= k.elsewhere // a flag acts where it is evaluated, and on whom that calls or answers
 			}
 		}
 		spans := agreement[f.Flag]
@@ -69,6 +69,11 @@ func (a *analysis) bestFlag(suspects []ranked) *judgedFlag {
 		}
 	}
 	return best
+}
+
+// neighbours says whether two services are one, or call one another.
+func (a *analysis) neighbours(x, y string) bool {
+	return x == y || a.graph.calls[edgeKey{x, y}] != nil || a.graph.calls[edgeKey{y, x}] != nil
 }
 
 // flagAgreement is, for each flag that was changed, Ochiai's coefficient between a value of it in a

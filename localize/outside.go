@@ -22,7 +22,7 @@ func (a *analysis) demandSurge([]ranked) verdict {
 	services := map[string]bool{}
 	edgeRise := 0.0
 	for _, s := range a.shifts {
-		if s.class == classDemand && !strings.Contains(strings.ToLower(s.name), "success") && s.base > 0 && s.strength > a.k.onset.strong {
+		if s.class == classDemand && isIncoming(s.name) && s.base > 0 && s.strength > a.k.onset.strong {
 			f := s.cur / s.base
 			if f > a.k.outside.surgeService {
 				services[s.service] = true
@@ -50,6 +50,13 @@ func (a *analysis) demandSurge([]ranked) verdict {
 	}
 	return verdict{cause: CauseExternal, outside: a.k.outside.surgeSure.of(math.Log(edgeRise)) * a.k.outside.surgeServices.of(float64(len(services))),
 		why: []string{fmt.Sprintf("%.1f times the healthy requests arrive at the edge, and %d services see the surge: the system is asked for more than it can do", edgeRise, len(services))}}
+}
+
+// isIncoming says that a metric of demand counts what a service is asked for, and not what it asks of others, how often
+// it tries, or how well it does.
+func isIncoming(name string) bool {
+	n := strings.ToLower(name)
+	return !slices.ContainsFunc([]string{"success", "outbound", "outgoing", "client", "upstream", "egress", "attempt", "retr", "per_request", "per.request"}, func(w string) bool { return strings.Contains(n, w) })
 }
 
 // edgeDemand is by which factor requests from outside are more frequent than when healthy, over all operations at the

@@ -217,3 +217,12 @@ func TestTheCommitThatSetsABlamedFlagIsNamed(t *testing.T) {
 		t.Errorf("%s", says(r))
 	}
 }
+
+func TestWhatAServiceAsksOfOthersIsNoDemandOnIt(t *testing.T) {
+	for name, want := range map[string]bool{"http_requests_per_second": true, "orders_received_rate": true, "outbound_attempts_per_request": false,
+		"http.client.request.rate": false, "upstream_rq_total": false, "grpc_retries_rate": false, "request_success_rate": false} {
+		if isIncoming(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}

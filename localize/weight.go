@@ -170,7 +170,7 @@ func (c *flagConstants) list(t *table) {
 	t.num(&c.near, "flag.near", 4, "nats for a flag that changed at the onset", "a flag acts at once: its effect comes within about a minute, while bystanders change at any minute of the hour before (ln 60 = 4.1)")
 	t.num(&c.placeOdd, "flag.place_odd", 0.7, "nats against a flag of a service that the telemetry hardly blames", "")
 	t.num(&c.placeShare, "flag.place_share", 1.7, "nats for a flag of the service that the telemetry blames alone", "")
-	t.num(&c.elsewhere, "flag.elsewhere", 1.5, "nats against a flag of a service that the telemetry does not blame", "")
+	t.num(&c.elsewhere, "flag.elsewhere", 3.5, "nats against a flag of a service that the telemetry does not blame and that has nothing to do with the one it blames", "")
 	t.num(&c.agrees, "flag.agrees", 3, "nats for a flag whose value agrees exactly with the bad traces", "")
 	t.num(&c.agreesLeast, "flag.agrees_least", 0.5, "Ochiai coefficient from which it agrees", "")
 	t.num(&c.words, "flag.words", 0.6, "nats for each word of its name that is also seen, up to two", "")
