@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/localize"
@@ -60,11 +61,14 @@ func Open(dir string) (*Corpus, error) {
 		Cases   []string `json:"cases"`
 	}
 	if err := json.Unmarshal(data, &stored); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "corpus.json"), err)
+		return nil, fmt.Errorf(`%s: %w; it has the form {"name": "...", "cases": ["..."]}`, filepath.Join(dir, "corpus.json"), err)
 	}
 	c := &Corpus{Name: stored.Name, Source: stored.Source, Licence: stored.Licence, Dir: dir, Cases: stored.Cases}
 	if c.Name == "" {
 		c.Name = filepath.Base(filepath.Clean(dir))
+	}
+	if !headsPage(c.Name) {
+		return nil, fmt.Errorf("%s: %.100q cannot be the name of a corpus, after which its page is called; use letters, digits, spaces, '.', '_' and '-'", filepath.Join(dir, "corpus.json"), c.Name)
 	}
 	if len(c.Cases) == 0 {
 		return nil, fmt.Errorf("%s lists no cases", filepath.Join(dir, "corpus.json"))
@@ -72,7 +76,7 @@ func Open(dir string) (*Corpus, error) {
 	seen := map[string]bool{}
 	for _, id := range c.Cases {
 		if id == "" || !filepath.IsLocal(id) || strings.ContainsAny(id, `/\`) {
-			return nil, fmt.Errorf("%s: case %q is not the name of a file or directory beside it", filepath.Join(dir, "corpus.json"), id)
+			return nil, fmt.Errorf("%s: case %.100q is not the name of a file or directory beside it", filepath.Join(dir, "corpus.json"), id)
 		}
 		if seen[id] {
 			return nil, fmt.Errorf("%s lists case %q twice", filepath.Join(dir, "corpus.json"), id)
@@ -118,7 +122,7 @@ func contentOf(dir string, cases []string) (Content, error) {
 		}
 		switch {
 		case is == "":
-			return "", fmt.Errorf("corpus.json of %s lists case %s, but there is neither a directory, nor a file, nor parsed logs of that name", dir, id)
+			return "", fmt.Errorf("corpus.json of %s lists case %.100q, but there is neither a directory, nor a file, nor parsed logs of that name", dir, id)
 		case content != "" && is != content:
 			return "", fmt.Errorf("the cases of %s are not of one kind: %s is one of %s, those before it of %s", dir, id, is, content)
 		}
@@ -130,7 +134,30 @@ func contentOf(dir string, cases []string) (Content, error) {
 // path is where a case lies.
 func (c *Corpus) path(id string) string { return filepath.Join(c.Dir, id) }
 
+// headsPage says whether a corpus may be called so: a page is written and headed under its name, beside pages that have
+// names of their own.
+func headsPage(name string) bool {
+	for _, r := range name {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ._-", r) {
+			return false
+		}
+	}
+	switch strings.ToLower(name) {
+	case "readme", "costs", strings.TrimSuffix(notesFile, ".md"):
+		return false
+	}
+	return name != "" && name[0] != '.' && len(name) <= 100
+}
+
+// readLabel reads a regular file: a pipe would be waited for without end.
 func readLabel(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package evaluate
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/remediator/remediator/localize"
@@ -88,7 +90,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 	}{
 		"no corpus.json":    {t.TempDir(), "has no corpus.json"},
 		"no answer":         {writeCorpus(t, map[string]any{"a": nil}, "a"), "has no truth.json"},
-		"no such case":      {writeCorpus(t, map[string]any{"a": good}, "a", "b"), "lists case b, but there is neither"},
+		"no such case":      {writeCorpus(t, map[string]any{"a": good}, "a", "b"), "lists case \"b\", but there is neither"},
 		"no cases":          {writeCorpus(t, nil), "lists no cases"},
 		"twice":             {writeCorpus(t, map[string]any{"a": good}, "a", "a"), `case "a" twice`},
 		"outside":           {writeCorpus(t, map[string]any{"a": good}, "../a"), "not the name of a file or directory"},
@@ -110,6 +112,41 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 	}
 	if err := evaluate(mixed); err == nil || !strings.Contains(err.Error(), "not of one kind") {
 		t.Errorf("error %v for a corpus of bundles and documents", err)
+	}
+}
+
+func TestCorpusNamesThatAreNoNamesOfPagesAreRefused(t *testing.T) {
+	for _, name := range []string{"../../outside", "a/b", `a\b`, "..", ".hidden", "a\x1b[31m", "a\nb", "README", "misses", "Costs", strings.Repeat("a", 200)} {
+		dir := writeCorpus(t, map[string]any{"a": map[string]any{"kind": "none"}}, "a")
+		text, err := json.Marshal(map[string]any{"name": name, "cases": []string{"a"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "corpus.json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "cannot be the name of a corpus") {
+			t.Errorf("a corpus called %q: error %v", name, err)
+		}
+	}
+}
+
+func TestPipesInPlaceOfLabelsAreRefused(t *testing.T) {
+	dir := writeCorpus(t, map[string]any{"a": nil}, "a")
+	if err := syscall.Mkfifo(filepath.Join(dir, "a", "truth.json"), 0o600); err != nil {
+		t.Skip("this system makes no pipes:", err)
+	}
+	if _, err := readLabel(filepath.Join(dir, "a", "truth.json")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("truth.json that is a pipe: error %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "corpus.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "corpus.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("corpus.json that is a pipe: error %v", err)
 	}
 }
 
