@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -219,5 +220,29 @@ func TestNumbersReadWell(t *testing.T) {
 		if got := percent(r); got != want {
 			t.Errorf("percent(%v) = %q, want %q", r, got, want)
 		}
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestLocalizationSaysThatItCouldNotBeWritten(t *testing.T) {
+	for _, d := range []localize.Decision{localize.Act, localize.Abstain} {
+		if err := Localization(full{}, &localize.Result{Decision: d}, nil, nil); err == nil {
+			t.Errorf("a ranking (%v) on a full disk is no error", d)
+		}
+	}
+}
+
+func TestFailuresWithoutAHealthyWindowAreNotComparedWithOne(t *testing.T) {
+	s := localize.Symptom{Service: "a", Kind: localize.SymptomErrors, Errors: localize.Shift{Incident: 0.5}, Requests: localize.Shift{Incident: 3}}
+	if got := symptom(s); !strings.Contains(got, "nothing is known") {
+		t.Errorf("no request was seen when healthy, and it says %q", got)
+	}
+	s.Requests.Baseline = 3
+	if got := symptom(s); !strings.Contains(got, "0 % in the healthy window") {
+		t.Errorf("none of the requests when healthy failed, and it says %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -15,7 +16,8 @@ import (
 
 // Localization prints a ranking by itself. located are its suspects with their places in the code, nil where no code
 // was looked at; notes what the readers of the telemetry remarked.
-func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect, notes []telemetry.Note) error {
+func Localization(to io.Writer, res *localize.Result, located []remedy.Suspect, notes []telemetry.Note) error {
+	w := &bytes.Buffer{}
 	c := &remedy.Case{Cause: res.Cause, Symptom: res.Symptom, Graph: res.Graph, Path: res.Path, Changes: res.Changes, Gaps: res.Gaps}
 	c.Suspects = located
 	for i := range res.Suspects {
@@ -46,12 +48,13 @@ func Localization(w io.Writer, res *localize.Result, located []remedy.Suspect, n
 	if res.Decision == localize.Abstain {
 		fmt.Fprintln(w)
 		t.line("ABSTAINED: %s", strings.Join(res.Why, "; "))
-		return nil
+	} else {
+		for _, why := range res.Why {
+			t.line("caveat: %s", why)
+		}
 	}
-	for _, why := range res.Why {
-		t.line("caveat: %s", why)
-	}
-	return nil
+	_, err := w.WriteTo(to)
+	return err
 }
 
 // Decision prints a policy decision by itself.

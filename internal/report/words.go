@@ -113,7 +113,11 @@ func symptom(s localize.Symptom) string {
 	}
 	switch s.Kind {
 	case localize.SymptomErrors:
-		return fmt.Sprintf("%s: %s of requests failed (%s in the healthy window)", where, percent(s.Errors.Incident), percent(s.Errors.Baseline))
+		usual := percent(s.Errors.Baseline) + " in the healthy window"
+		if s.Errors.Baseline == 0 && s.Requests.Baseline == 0 && s.Requests.Incident > 0 {
+			usual = "nothing is known of it when healthy"
+		}
+		return fmt.Sprintf("%s: %s of requests failed (%s)", where, percent(s.Errors.Incident), usual)
 	case localize.SymptomLatency:
 		return fmt.Sprintf("%s: the 95th percentile took %s (%s in the healthy window)", where, seconds(s.P95.Incident), seconds(s.P95.Baseline))
 	case localize.SymptomUnknown:
