@@ -166,7 +166,7 @@ func describe(err error) error {
 		return fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, err)
 	case errors.As(err, &kind):
 		if kind.Field == "" {
-			return fmt.Errorf("it holds a %s where a JSON object belongs", kind.Value)
+			return fmt.Errorf("a JSON object belongs there, and it is: %s", kind.Value)
 		}
 		return fmt.Errorf("%q holds a %s where a %s belongs", clip(kind.Field, 100), kind.Value, kind.Type)
 	case errors.Is(err, io.ErrUnexpectedEOF):
