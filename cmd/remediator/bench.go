@@ -37,6 +37,9 @@ many log lines a second become templates; beside Drain3 (PyPI) where --drain3 na
 					return usage("%d is out of range: choose sizes from 100 to %d", n, largestBench)
 				}
 			}
+			if o.Runs < 1 || o.Runs > 1000 {
+				return usage("--runs %d is out of range: choose from 1 to 1000", o.Runs)
+			}
 			o.Now = time.Now
 			o.Say = func(what string) { fmt.Fprintln(io.err, what) }
 			report, err := benchmark.Run(c.Context(), o)

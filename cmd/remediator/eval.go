@@ -84,6 +84,9 @@ func loadForEval(dir string) (incident.Incident, localize.Evidence, error) {
 }
 
 func (o *evalOptions) open() ([]*evaluate.Corpus, error) {
+	if o.simulate < 0 {
+		return nil, usage("--simulate %d: give the number of incidents to make up", o.simulate)
+	}
 	if len(o.corpora)+len(o.bundles) == 0 && o.simulate <= 0 {
 		return nil, usage("--corpus is required: name a directory with corpus.json and labelled incident bundles, or --simulate a number of incidents")
 	}
@@ -147,6 +150,15 @@ func runEval(ctx context.Context, o evalOptions, io stdio) error {
 	corpora, err := o.open()
 	if err != nil {
 		return err
+	}
+	if o.predictions != "" { // minutes of measuring are not to end here
+		parent := filepath.Dir(filepath.Clean(o.predictions))
+		if info, err := os.Stat(parent); err != nil || !info.IsDir() {
+			return inputError(fmt.Errorf("--predictions %s: %s is not a directory; make it first", o.predictions, parent))
+		}
+		if info, err := os.Stat(o.predictions); err == nil && info.IsDir() {
+			return inputError(fmt.Errorf("--predictions %s is a directory; name a file", o.predictions))
+		}
 	}
 	if o.all {
 		o.want = evaluate.Wanted{Cases: true, Healthy: true, Ablation: true, Sensitivity: true, Calibrate: true, LeaveOut: true}

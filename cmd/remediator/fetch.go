@@ -61,14 +61,14 @@ anything of the incident, and nothing was written.`,
 			if err != nil {
 				return err
 			}
-			sum, err := fetchBundle(c.Context(), o, body, func(line string) { fmt.Fprintln(io.err, line) })
+			sum, err := fetchBundle(c.Context(), o, body, func(line string) { fmt.Fprintln(io.err, harmless(line)) })
 			if err != nil {
 				return err
 			}
 			if o.format.json() {
 				return writeJSON(io.out, sum)
 			}
-			_, err = fmt.Fprint(io.out, fetched(o.out, sum))
+			_, err = fmt.Fprint(io.out, harmless(fetched(o.out, sum)))
 			return err
 		},
 	}

@@ -186,3 +186,15 @@ func TestFetchSaysWhyThereIsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestMessagesDoNotDriveTheTerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain, über, 日本\n\tnext":        "plain, über, 日本\n\tnext",
+		"a\x1b[31mred\x1b]0;title\x07\r": "a[31mred]0;title",
+		"x\u202egnp.exe\u2066\u200b\x7f": "xgnp.exe",
+	} {
+		if got := harmless(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 		return "", nil, inputError(err)
 	}
 	plan = plan.For(in, sources.AlertExpression(alert))
-	plan.Progress = func(line string) { fmt.Fprintln(io.err, line) }
+	plan.Progress = func(line string) { fmt.Fprintln(io.err, harmless(line)) }
 	tmp, err := os.MkdirTemp("", "remediator-incident-")
 	if err != nil {
 		return "", nil, machineError(err)
@@ -53,7 +53,7 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 	dir = filepath.Join(tmp, "incident")
 	sum, err := fillBundle(ctx, dir, plan, h, alert)
 	for _, m := range sum.Missing {
-		fmt.Fprintln(io.err, "missing:", m)
+		fmt.Fprintln(io.err, "missing:", harmless(m))
 	}
 	if err != nil {
 		return "", nil, machineError(errors.Join(err, done()))

@@ -32,6 +32,9 @@ Exit code 10 means that it abstained; the output says why and what would have he
 			if err := f.check(); err != nil {
 				return err
 			}
+			if branch != "" && repo == "" {
+				return usage("--branch is of a repository: name its clone with --repo")
+			}
 			b, in, err := loadIncident(dir, alert, io)
 			if err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -38,9 +39,20 @@ func execute(ctx context.Context, args []string, io stdio) int {
 	case ctx.Err() != nil:
 		fmt.Fprintln(io.err, "remediator: stopped; run the same command again to start over")
 	default:
-		fmt.Fprintf(io.err, "remediator: %s\n", strings.TrimSpace(err.Error()))
+		fmt.Fprintf(io.err, "remediator: %s\n", harmless(strings.TrimSpace(err.Error())))
 	}
 	return codeOf(err)
+}
+
+// harmless takes out of a message what would drive a terminal or turn its text around: servers' answers, names of
+// services and of files are quoted in messages.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func newRoot(io stdio) *cobra.Command {
