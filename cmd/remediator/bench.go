@@ -21,7 +21,8 @@ func benchCommand(io stdio) *cobra.Command {
 		Long: `Makes telemetry of a made-up system and measures on it how many spans a second are decoded,
 normalised and correlated, how long the ranking takes and how much memory it needs at each size, and how
 many log lines a second become templates; beside Drain3 (PyPI) where --drain3 names a Python that has it
-(internal/benchmark/install-drain3 makes one). Every figure is the median of several runs.`,
+(internal/benchmark/install-drain3 makes one). Every figure is the median of several runs,
+and each row is printed as soon as it is measured.`,
 		Example: `  remediator bench
   remediator bench --spans 10000,100000 --logs 50000 --format json
   remediator bench --drain3 "$(internal/benchmark/install-drain3)"`,
@@ -42,6 +43,12 @@ many log lines a second become templates; beside Drain3 (PyPI) where --drain3 na
 			}
 			o.Now = time.Now
 			o.Say = func(what string) { fmt.Fprintln(io.err, what) }
+			if f == "table" {
+				if err := benchmark.Header(io.out); err != nil {
+					return machineError(err)
+				}
+				o.Row = func(m *benchmark.Measurement) { _ = m.Line(io.out) }
+			}
 			report, err := benchmark.Run(c.Context(), o)
 			if err != nil {
 				return machineError(err)
@@ -52,14 +59,14 @@ many log lines a second become templates; beside Drain3 (PyPI) where --drain3 na
 			case "markdown":
 				return report.Markdown(io.out)
 			}
-			return report.Table(io.out)
+			return report.PeerTable(io.out)
 		},
 	}
 	fl := c.Flags()
 	fl.IntSliceVar(&o.Spans, "spans", []int{10_000, 100_000, 1_000_000}, "numbers of spans to rank over")
 	fl.IntVar(&o.Lines, "logs", 200_000, "number of log lines to group")
 	fl.StringVar(&o.Drain3, "drain3", "", "Python interpreter with Drain3, to run beside (default: left out)")
-	fl.IntVar(&o.Runs, "runs", 7, "runs of each measurement, after one to warm up")
+	fl.IntVar(&o.Runs, "runs", 3, "runs of each measurement, after one to warm up")
 	fl.StringVar(&f, "format", "table", "output format: table, json, markdown")
 	_ = c.RegisterFlagCompletionFunc("format", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"table", "json", "markdown"}, cobra.ShellCompDirectiveNoFileComp

@@ -153,12 +153,22 @@ func TestLinesKnowTheirStatement(t *testing.T) {
 
 func TestRunMeasuresAndReportsEverything(t *testing.T) {
 	var said []string
-	r, err := Run(t.Context(), Options{Spans: []int{2000}, Ingest: 1000, Lines: 500, Runs: 1, Now: clock(), Say: func(s string) { said = append(said, s) }})
+	var rows []string
+	r, err := Run(t.Context(), Options{Spans: []int{2000}, Ingest: 1000, Lines: 500, Runs: 1, Now: clock(), Say: func(s string) { said = append(said, s) },
+		Row: func(m *Measurement) { rows = append(rows, m.Name) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Measurements) != 7 || len(r.Peers) != 1 || len(said) < 7 {
 		t.Fatalf("%d measurements, %d miners, %d messages", len(r.Measurements), len(r.Peers), len(said))
+	}
+	for i := range rows {
+		if len(rows) != len(r.Measurements) || rows[i] != r.Measurements[i].Name {
+			t.Errorf("row %d is %q of %d", i, rows[i], len(rows))
+		}
+	}
+	if len(rows) == 0 {
+		t.Error("no row was handed out")
 	}
 	for _, m := range r.Measurements {
 		if m.Items == 0 || m.Seconds.Median != 1 || m.Seconds.Runs != 1 {

@@ -20,11 +20,13 @@ type Options struct {
 	Spans  []int  // sizes of the ranking. Default 10^4, 10^5, 10^6.
 	Ingest int    // spans that are decoded. Default 100,000.
 	Lines  int    // log lines. Default 200,000.
-	Runs   int    // of each measurement, after one to warm up. Default 7.
+	Runs   int    // of each measurement, after one to warm up. Default 3.
 	Drain3 string // a Python interpreter with Drain3; "" leaves it out
 	Now    func() time.Time
 	// Say, if set, is told what is about to be measured.
 	Say func(string)
+	// Row, if set, is given each measurement as soon as it is there.
+	Row func(*Measurement)
 }
 
 func (o Options) withDefaults() Options {
@@ -38,7 +40,7 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.Ingest, 100_000)
 	set(&o.Lines, 200_000)
-	set(&o.Runs, 7)
+	set(&o.Runs, 3)
 	return o
 }
 
@@ -80,6 +82,9 @@ func (b *bench) add(m Measurement, err error) error {
 		return err
 	}
 	b.out.Measurements = append(b.out.Measurements, m)
+	if b.opt.Row != nil {
+		b.opt.Row(&m)
+	}
 	return nil
 }
 
