@@ -26,7 +26,11 @@ func hasPattern(in []Pattern, kind PatternKind) bool {
 // change also makes peers look bad.
 func (a *analysis) classifyCause(suspects []ranked) verdict {
 	var outside verdict
-	for _, find := range []func([]ranked) verdict{a.resolutionFailure, a.certificateFailure, a.demandSurge, a.poisonRecord, a.peerFault} {
+	finders := []func([]ranked) verdict{a.resolutionFailure, a.certificateFailure, a.poisonRecord, a.peerFault}
+	if a.suffers() {
+		finders = append(finders, a.demandSurge)
+	}
+	for _, find := range finders {
 		if v := find(suspects); v.outside > outside.outside {
 			outside = v
 		}
@@ -86,6 +90,13 @@ func (a *analysis) classifyCause(suspects []ranked) verdict {
 		return verdict{cause: CauseCode}
 	}
 	return verdict{cause: CauseUnclear, why: []string{"the evidence does not tell code from environment"}}
+}
+
+// suffers says that requests at the edge fail or last longer than when healthy. A system that is asked for more
+// than it can do shows it there; where all are served as before, more requests are only that, and what
+// else changed has a cause of its own.
+func (a *analysis) suffers() bool {
+	return a.base.empty() || a.k.combine.presentEdge.of(a.worst) > 0
 }
 
 // bestChange is the change with the strongest case, nil when there is none.
