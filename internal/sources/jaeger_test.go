@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,8 @@ type jaegerStub struct {
 	filters []string
 	// maxDepth is the most that may be asked for.
 	maxDepth int
+
+	index traceIndex
 
 	mu       sync.Mutex
 	requests []string
@@ -175,45 +178,77 @@ func eachSpan(td ptrace.Traces, use func(service string, s ptrace.Span)) {
 	}
 }
 
-func (j *jaegerStub) services() []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, td := range j.traces {
-		eachSpan(td, func(service string, _ ptrace.Span) {
-			if !seen[service] {
-				seen[service] = true
-				out = append(out, service)
-			}
-		})
-	}
-	return out
-}
+func (j *jaegerStub) services() []string { return j.index.of(j.traces).services }
 
 func (j *jaegerStub) find(service string, from, to time.Time, limit int, failing bool) ([]ptrace.Traces, bool) {
 	if limit <= 0 || j.maxDepth > 0 && limit > j.maxDepth {
 		return nil, false
 	}
 	var out []ptrace.Traces
-	for _, td := range slices.Backward(j.traces) {
-		fits := false
-		eachSpan(td, func(of string, s ptrace.Span) {
-			at := s.StartTimestamp().AsTime()
-			fits = fits || of == service && !at.Before(from) && !at.After(to) && (!failing || s.Status().Code() == ptrace.StatusCodeError)
-		})
-		if fits && len(out) < limit {
-			out = append(out, td)
+	for _, known := range slices.Backward(j.index.of(j.traces).all) {
+		if len(out) == limit {
+			break
+		}
+		if slices.ContainsFunc(known.spans, func(s indexedSpan) bool {
+			return s.service == service && !s.at.Before(from) && !s.at.After(to) && (!failing || s.failing)
+		}) {
+			out = append(out, known.data)
 		}
 	}
 	return out, true
 }
 
 func (j *jaegerStub) byID(id string) []ptrace.Traces {
-	for _, td := range j.traces {
-		if td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).TraceID().String() == id {
-			return []ptrace.Traces{td}
-		}
+	if known := j.index.of(j.traces).byID[id]; known != nil {
+		return []ptrace.Traces{known.data}
 	}
 	return nil
+}
+
+// traceIndex is what stand-ins search by, so that many requests cost little. It is made at the first request.
+type traceIndex struct {
+	once     sync.Once
+	services []string
+	all      []*indexedTrace
+	byID     map[string]*indexedTrace
+}
+
+type indexedTrace struct {
+	data        ptrace.Traces
+	id          pcommon.TraceID
+	first, last time.Time // start and end
+	spans       []indexedSpan
+}
+
+type indexedSpan struct {
+	service string
+	at      time.Time
+	failing bool
+}
+
+func (x *traceIndex) of(traces []ptrace.Traces) *traceIndex {
+	x.once.Do(func() {
+		x.byID = map[string]*indexedTrace{}
+		for _, td := range traces {
+			known := &indexedTrace{data: td}
+			eachSpan(td, func(service string, s ptrace.Span) {
+				at, end := s.StartTimestamp().AsTime(), s.EndTimestamp().AsTime()
+				if known.id = s.TraceID(); known.first.IsZero() || at.Before(known.first) {
+					known.first = at
+				}
+				known.last = later(known.last, end)
+				known.spans = append(known.spans, indexedSpan{service, at, s.Status().Code() == ptrace.StatusCodeError})
+				if !slices.Contains(x.services, service) {
+					x.services = append(x.services, service)
+				}
+			})
+			x.all = append(x.all, known)
+			if id := known.id.String(); x.byID[id] == nil {
+				x.byID[id] = known
+			}
+		}
+	})
+	return x
 }
 
 func writeV3(w http.ResponseWriter, found []ptrace.Traces) {
@@ -398,7 +433,7 @@ func TestJaegerPrefersServices(t *testing.T) {
 }
 
 func TestJaegerLimitsAreKept(t *testing.T) {
-	stub := &jaegerStub{traces: anHour(1000), filters: []string{"attributes"}}
+	stub := &jaegerStub{traces: anHour(500), filters: []string{"attributes"}}
 	for name, limits := range map[string]TraceLimits{
 		"traces": {Traces: 7}, "spans": {Spans: 31}, "bytes": {Bytes: 20_000}, "requests": {Requests: 9},
 	} {
@@ -417,14 +452,15 @@ func TestJaegerLimitsAreKept(t *testing.T) {
 	}
 }
 
-// A trace of 100,000 spans is had whole where the limits allow it, in pieces that a Sink can take, and left out
-// and spoken of where they do not.
+// A trace of several times what a Sink is handed at once is had whole where the limits allow it, in pieces that a Sink
+// can take, and left out and spoken of where they do not.
 func TestJaegerLargeTrace(t *testing.T) {
+	const many = 4*sinkSpans + 1
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	rs.Resource().Attributes().PutStr("service.name", "front")
 	spans := rs.ScopeSpans().AppendEmpty().Spans()
-	for i := range 100_000 {
+	for i := range many {
 		s := spans.AppendEmpty()
 		s.SetTraceID(pcommon.TraceID{1})
 		s.SetSpanID(pcommon.SpanID{1, byte(i >> 16), byte(i >> 8), byte(i)})
@@ -445,19 +481,19 @@ func TestJaegerLargeTrace(t *testing.T) {
 		}
 	})
 	j := jaegerOf(t, stub, TraceLimits{})
-	j.c.o.MaxBody = 64 << 20
+	j.c.o.MaxBody = 8 << 20
 	var kept keptTraces
 	report, err := j.Fetch(t.Context(), Query{Window: hourFrom(testNoon)}, &kept)
-	if err != nil || report.Spans != 100_001 || len(kept.traces) != 2 || kept.most > 2*sinkSpans {
+	if err != nil || report.Spans != many+1 || len(kept.traces) != 2 || kept.most > 2*sinkSpans {
 		t.Errorf("%d spans, %d traces, %d at once, %v", report.Spans, len(kept.traces), kept.most, err)
 	}
 	for name, change := range map[string]func(*Jaeger){
-		"limit on spans": func(j *Jaeger) { j.limits.Spans = 50_000 },
-		"too large":      func(j *Jaeger) { j.c.o.MaxBody = 1 << 20 },
+		"limit on spans": func(j *Jaeger) { j.limits.Spans = many / 2 },
+		"too large":      func(j *Jaeger) { j.c.o.MaxBody = 1 << 19 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := jaegerOf(t, stub, TraceLimits{})
-			j.c.o.MaxBody = 64 << 20
+			j.c.o.MaxBody = 8 << 20
 			change(j)
 			var kept keptTraces
 			report, err := j.Fetch(t.Context(), Query{Window: hourFrom(testNoon)}, &kept)
@@ -534,22 +570,17 @@ func TestJaegerFaults(t *testing.T) {
 // A server that stops answering in the middle costs what it did not bring, not what it did.
 func TestJaegerKeepsWhatItHadWhenTheServerFails(t *testing.T) {
 	good := &jaegerStub{traces: anHour(300), filters: []string{"attributes"}}
-	var mu sync.Mutex
-	served := 0
+	var served atomic.Int64
 	var kept keptTraces
 	report, err := jaegerOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		served++
-		over := served > 20
-		mu.Unlock()
-		if over {
+		if served.Add(1) > 20 {
 			http.Error(w, "out of memory", http.StatusInternalServerError)
 			return
 		}
 		good.ServeHTTP(w, r)
 	}), TraceLimits{}).Fetch(t.Context(), Query{Window: hourFrom(testNoon)}, &kept)
-	if err != nil || len(kept.traces) == 0 || !strings.Contains(strings.Join(report.Partial, "\n"), "out of memory") || served > 30 {
-		t.Errorf("%d traces after %d requests: %q (%v)", len(kept.traces), served, report.Partial, err)
+	if err != nil || len(kept.traces) == 0 || !strings.Contains(strings.Join(report.Partial, "\n"), "out of memory") || served.Load() > 30 {
+		t.Errorf("%d traces after %d requests: %q (%v)", len(kept.traces), served.Load(), report.Partial, err)
 	}
 }
 
@@ -557,19 +588,16 @@ func TestJaegerStopsWithItsContext(t *testing.T) {
 	good := &jaegerStub{traces: anHour(300), filters: []string{"attributes"}}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var mu sync.Mutex
-	served := 0
+	var served atomic.Int64 // requests that nobody waits for any more may still be answered
 	var kept keptTraces
 	report, err := jaegerOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		good.ServeHTTP(w, r)
-		mu.Lock()
-		defer mu.Unlock()
-		if served++; served == 15 {
+		if served.Add(1) == 15 {
 			cancel()
 		}
 	}), TraceLimits{}).Fetch(ctx, Query{Window: hourFrom(testNoon)}, &kept)
-	if err != nil || !strings.Contains(strings.Join(report.Partial, "\n"), "stopped before all was asked for") || served > 20 {
-		t.Errorf("%d traces after %d requests: %q (%v)", len(kept.traces), served, report.Partial, err)
+	if n := served.Load(); err != nil || !strings.Contains(strings.Join(report.Partial, "\n"), "stopped before all was asked for") || n > 20 {
+		t.Errorf("%d traces after %d requests: %q (%v)", len(kept.traces), n, report.Partial, err)
 	}
 }
 
