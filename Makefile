@@ -43,7 +43,7 @@ python-env: ## Make the environment of the sample shop's Python service
 	examples/shop/python-env $(OUT)/python
 
 .PHONY: test-live
-test-live: ## Tests that need what takes minutes to build (cosign, act); kept in a cache folder outside the repository
+test-live: ## Tests that need what is built once, outside the repository (cosign, act, internal/sources/install-jaeger and install-loki), or Debian's prometheus and prometheus-alertmanager
 	REMEDIATOR_LIVE=1 $(GO) test -count 1 -timeout 60m -run 'Live|Cosign|InAWorkflow' ./...
 
 .PHONY: test-model
@@ -51,8 +51,9 @@ test-model: ## Tests with a real language model; internal/llm/install-model inst
 	$(GO) test -count 1 -timeout 20m -v -run RealModel ./internal/llm ./cmd/remediator
 
 .PHONY: test-kubernetes
-test-kubernetes: ## Let a real API server (built once, five minutes) judge the manifests; needs etcd
+test-kubernetes: ## Let a real API server (built once, five minutes) judge the manifests, and read roll-outs from it; needs etcd
 	REMEDIATOR_KUBERNETES=1 $(GO) test -count 1 -timeout 30m ./deploy/kubernetes
+	REMEDIATOR_KUBERNETES=1 $(GO) test -count 1 -timeout 30m -run LiveKubernetes ./internal/sources
 
 .PHONY: bench
 bench: ## Run the benchmarks behind docs/benchmarks.md
