@@ -86,6 +86,9 @@ func Load(dir string, limits Limits) (*Bundle, error) {
 			b.Evidence.Baseline = ds
 		}
 	}
+	if names, _ := listDir(root, "incident"); empty(&b.Evidence.Incident) && len(names) > 0 {
+		return nil, unusable(dir, names, b.Evidence.Incident.Notes)
+	}
 	if empty(&b.Evidence.Incident) {
 		return nil, fmt.Errorf("%s has no telemetry in incident/; record incident/traces.jsonl, logs.jsonl or metrics.jsonl "+
 			"(OTLP/JSON lines, plain, .gz or .zst) with the collector's file exporter, or put traces.json from Jaeger or Zipkin there", dir)
@@ -94,6 +97,25 @@ func Load(dir string, limits Limits) (*Bundle, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// unusable says why files that are there hold nothing to go by.
+func unusable(dir string, names []string, notes []telemetry.Note) error {
+	const most = 5
+	shown := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		shown += ", ..."
+	}
+	why := "they are empty, or named otherwise"
+	if len(notes) > 0 {
+		var said []string
+		for _, n := range notes {
+			said = append(said, fmt.Sprintf("%s (%d)", n.Text, n.Count))
+		}
+		why = strings.Join(said, "; ")
+	}
+	return fmt.Errorf("%s/incident holds no telemetry that can be used: %.500q: %s; name files traces, logs or metrics with .jsonl, .json or .pb "+
+		"(plain, .gz or .zst), put profiles into profiles/ by the name of their service, and export OTLP into them with the collector's file exporter, or Jaeger or Zipkin JSON", dir, shown, why)
 }
 
 func empty(ds *telemetry.Dataset) bool {
@@ -118,6 +140,9 @@ func readWindow(root *os.Root, window string, limits Limits) (telemetry.Dataset,
 			err = r.Read(in, sig)
 			left = in.left
 			in.Close()
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return telemetry.Dataset{}, nil, fmt.Errorf("%s is cut short: %w; copy or export it again", name, err)
+			}
 			if err != nil {
 				return telemetry.Dataset{}, nil, fmt.Errorf("%s: %w", name, err)
 			}

@@ -174,3 +174,25 @@ func TestTruthIsNeverRead(t *testing.T) {
 		}
 	}
 }
+
+func TestFilesThatHoldNothingUsableAreNamed(t *testing.T) {
+	empty, misnamed, wrong := t.TempDir(), t.TempDir(), t.TempDir()
+	write(t, empty, "incident/traces.jsonl", nil)
+	write(t, misnamed, "incident/jae\x1bger.json", []byte(traceLine))
+	write(t, wrong, "incident/traces.jsonl", []byte(strings.ReplaceAll(traceLine, `"endTimeUnixNano":"17`, `"endTimeUnixNano":"93`)))
+	for dir, want := range map[string]string{empty: "traces.jsonl", misnamed: `jae\x1bger.json`, wrong: "(1)"} {
+		_, err := Load(dir, Limits{})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "name files traces") {
+			t.Errorf("error %v, want one with %q and the next step", err, want)
+		}
+	}
+}
+
+func TestFilesThatAreCutShortSaySo(t *testing.T) {
+	dir := t.TempDir()
+	whole := gz(t, []byte(strings.Repeat(traceLine, 100)))
+	write(t, dir, "incident/traces.jsonl.gz", whole[:len(whole)/2])
+	if _, err := Load(dir, Limits{}); err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("error %v, want one that says the file is cut short", err)
+	}
+}
