@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +41,11 @@ and each row is printed as soon as it is measured.`,
 			}
 			if o.Runs < 1 || o.Runs > 1000 {
 				return usage("--runs %d is out of range: choose from 1 to 1000", o.Runs)
+			}
+			if o.Drain3 != "" { // not after minutes of measuring
+				if _, err := exec.LookPath(o.Drain3); err != nil {
+					return machineError(fmt.Errorf("--drain3: %w; internal/benchmark/install-drain3 makes a Python that has it and prints its path", err))
+				}
 			}
 			o.Now = time.Now
 			o.Say = func(what string) { fmt.Fprintln(io.err, what) }
