@@ -28,8 +28,11 @@ type Calibration struct {
 func Uncalibrated() Calibration { return Calibration{Slope: 1} }
 
 // PublishedCalibration is what confidences are made with. The numbers were fitted by the command that
-// docs/localization/reliability.md names, which also shows how far they can be trusted.
-func PublishedCalibration() Calibration { return Calibration{Slope: 1} }
+// docs/localization/reliability.md names, which also shows how far they can be trusted. That few traces would make
+// a suspect likelier, as the fit has it by a hair, is chance, so it is left at nothing.
+func PublishedCalibration() Calibration {
+	return Calibration{Slope: 0.31, Offset: 1.47, NoBaseline: -0.41}
+}
 
 // MaxConfidence is where confidence ends: the signals are not independent, as the combination takes them to be, and
 // no number of recorded cases so far tells 99 from 100 in a hundred.
@@ -74,11 +77,16 @@ func (c Calibration) Of(posterior float64, g Grounds) float64 {
 	return logistic(x)
 }
 
-// confidence is the calibrated confidence in a suspect.
-func (a *analysis) confidence(posterior float64) float64 {
+// confidence is the calibrated confidence in a service. The sigmoid was fitted to first suspects; what it leaves to all
+// others is divided among them by their posteriors.
+func (a *analysis) confidence(present, posterior, best float64) float64 {
 	c := PublishedCalibration()
 	if a.opt.Calibration != nil {
 		c = *a.opt.Calibration
 	}
-	return round4(min(c.Of(clamp01(posterior), GroundsOf(a.ev)), MaxConfidence))
+	first := min(c.Of(clamp01(present*best), GroundsOf(a.ev)), MaxConfidence)
+	if posterior >= best {
+		return first
+	}
+	return min((1-first)*posterior/max(1-best, posterior), first)
 }

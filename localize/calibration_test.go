@@ -57,8 +57,33 @@ func TestGroundsAreWhatIsThere(t *testing.T) {
 func TestConfidenceEnds(t *testing.T) {
 	for _, c := range []Calibration{PublishedCalibration(), {Slope: 9, Offset: 50}} {
 		a := &analysis{ev: &Evidence{}, opt: Options{Calibration: &c}}
-		if got := a.confidence(1); got > MaxConfidence {
+		if got := a.confidence(1, 1, 1); got > MaxConfidence {
 			t.Errorf("%+v: confidence %v", c, got)
 		}
 	}
+}
+
+// What the first suspect leaves is divided among the others: together they never have more than all of it, and nobody more than
+// the first.
+func TestConfidencesAddUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.Float64Range(1e-9, 1), 1, 8).Draw(t, "weights")
+		present := rapid.Float64Range(0, 1).Draw(t, "present")
+		total, best := rapid.Float64Range(0, 1).Draw(t, "none"), 0.0
+		for _, w := range weights {
+			total, best = total+w, max(best, w)
+		}
+		a := &analysis{ev: &Evidence{}}
+		first, sum := a.confidence(present, best/total, best/total), 0.0
+		for _, w := range weights {
+			if got := a.confidence(present, w/total, best/total); got > first || got < 0 {
+				t.Fatalf("confidence %v beside %v", got, first)
+			} else if w < best {
+				sum += got
+			}
+		}
+		if sum > 1-first+1e-9 {
+			t.Fatalf("the first has %v, the others together %v", first, sum)
+		}
+	})
 }

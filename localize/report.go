@@ -34,7 +34,7 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 		if len(res.Suspects) >= a.opt.Suspects {
 			break
 		}
-		res.Suspects = append(res.Suspects, a.suspectsOf(s, present, len(res.Suspects) == 0)...)
+		res.Suspects = append(res.Suspects, a.suspectsOf(s, present, a.confidence(present, s.posterior, suspects[0].posterior), len(res.Suspects) == 0)...)
 	}
 	slices.SortStableFunc(res.Suspects, func(x, y Suspect) int {
 		switch {
@@ -86,10 +86,10 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 
 // suspectsOf turns the case against a service into suspects: its best operation, and for the
 // first service a second one that has as good a case.
-func (a *analysis) suspectsOf(s ranked, present float64, first bool) []Suspect {
+func (a *analysis) suspectsOf(s ranked, present, sure float64, first bool) []Suspect {
 	ops := s.bestOps()
 	make1 := func(op *opCase, part float64) Suspect {
-		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-a.k.combine.offset) * part), Confidence: a.confidence(present * s.posterior * part), Posterior: clamp01(present * s.posterior * part)}
+		out := Suspect{Service: s.service, Score: round4(logistic(s.sum-a.k.combine.offset) * part), Confidence: round4(sure * part), Posterior: clamp01(present * s.posterior * part)}
 		if op != nil {
 			out.Operation, out.Peer = op.name, op.peer
 		}

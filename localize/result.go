@@ -79,7 +79,7 @@ type Suspect struct {
 	Operation  string    `json:"operation,omitempty"` // span name, route or statement as recorded
 	Peer       string    `json:"peer,omitempty"`      // the dependency the operation calls, where it is a call
 	Score      float64   `json:"score"`               // 0..1, comparable within one result
-	Confidence float64   `json:"confidence"`          // 0..1, at most 0.99
+	Confidence float64   `json:"confidence"`          // 0..1, how often such a suspect is right
 	Posterior  float64   `json:"-"`                   // what Confidence was before calibration
 	Reasons    []Reason  `json:"reasons"`
 	Patterns   []Pattern `json:"patterns,omitempty"`

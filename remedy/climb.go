@@ -146,7 +146,7 @@ func (v *Verdicts) standing() bool {
 
 // nearlyCertain is what ranking has to be of a change that nothing but the ranking speaks for. A draft that reverts an
 // innocent commit costs its readers more than no draft.
-const nearlyCertain = 0.95
+const nearlyCertain = 0.9
 
 // thin says why an option that stands is still not worth a draft: nothing was seen to turn from red to green, and
 // the ranking alone is not sure enough.

@@ -339,7 +339,7 @@ func TestRankingAloneHasToBeNearlyCertain(t *testing.T) {
 	f.recipes = []patch.Recipe{recipe{rung: patch.Config}}
 	c := f.run(t, nil)
 	sure := c.Suspects[0].Confidence
-	if proposed := c.State == remedy.Proposed; proposed != (sure >= 0.95) {
+	if proposed := c.State == remedy.Proposed; proposed != (sure >= 0.9) {
 		t.Errorf("confidence %.2f, proposed %v", sure, proposed)
 	}
 	f = newFixture()
