@@ -68,7 +68,7 @@ eval: ## Measure the ranking on the public corpora, recorded and made-up inciden
 .PHONY: calibrate
 calibrate: ## Fit the confidence to the corpora and to made-up incidents that make eval does not use; for localize/calibration.go
 	$(GO) run ./cmd/remediator eval $(foreach c,nezha rootcausebench jaeger-skills,--corpus $(CORPORA)/$(c)) \
-	  --bundles testdata/incidents --simulate 150 --seed 200001 --calibrate
+	  --bundles testdata/incidents --simulate 90 --seed 200001 --calibrate
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for ten seconds
