@@ -55,23 +55,25 @@ func TestClientFaults(t *testing.T) {
 		}, 1, 0, `: invalid parameter "query"`},
 		{"503 passes", func(n int, w http.ResponseWriter, _ *http.Request) {
 			if n < 3 {
-				http.Error(w, "starting", 503)
+				http.Error(w, "starting", http.StatusServiceUnavailable)
 				return
 			}
 			good(w)
 		}, 3, 250 * time.Millisecond, ""},
-		{"503 stays", func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "starting", 503) }, 4, 250 * time.Millisecond, "starting (tried 4 times)"},
+		{"503 stays", func(_ int, w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}, 4, 250 * time.Millisecond, "starting (tried 4 times)"},
 		{"429 with Retry-After in seconds", func(n int, w http.ResponseWriter, _ *http.Request) {
 			if n == 1 {
 				w.Header().Set("Retry-After", "7")
-				http.Error(w, "slower", 429)
+				http.Error(w, "slower", http.StatusTooManyRequests)
 				return
 			}
 			good(w)
 		}, 2, 7 * time.Second, ""},
 		{"429 that asks for an hour", func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
-			http.Error(w, "slower", 429)
+			http.Error(w, "slower", http.StatusTooManyRequests)
 		}, 1, 0, "asks to wait 1h0m0s, which is too long"},
 		{"cut connection", func(n int, w http.ResponseWriter, _ *http.Request) {
 			if n == 1 {
@@ -93,21 +95,21 @@ func TestClientFaults(t *testing.T) {
 		{"deep nesting", func(_ int, w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000))
 		}, 1, 0, "nested too deeply"},
-		{"redirect loop", func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, 5, 0, "redirects more than 5 times"},
+		{"redirect loop", func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, 5, 0, "redirects more than 5 times"},
 		{"redirect to another host", func(_ int, w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://evil.example/", 302)
+			http.Redirect(w, r, "http://evil.example/", http.StatusFound)
 		}, 1, 0, "redirects to another host, http://evil.example"},
 		{"redirect within", func(_ int, w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/x" {
-				http.Redirect(w, r, "/y", 307)
+				http.Redirect(w, r, "/y", http.StatusTemporaryRedirect)
 				return
 			}
 			good(w)
 		}, 2, 0, ""},
-		{"401", func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "who?", 401) }, 1, 0, "set the variable of its credentials"},
-		{"403", func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 403) }, 1, 0, "docs/sources.md lists what is needed"},
+		{"401", func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "who?", http.StatusUnauthorized) }, 1, 0, "set the variable of its credentials"},
+		{"403", func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }, 1, 0, "docs/sources.md lists what is needed"},
 		{"error echoes the token", func(_ int, w http.ResponseWriter, r *http.Request) {
-			http.Error(w, "unknown "+r.Header.Get("Authorization"), 401)
+			http.Error(w, "unknown "+r.Header.Get("Authorization"), http.StatusUnauthorized)
 		}, 1, 0, "unknown Bearer (secret)"},
 	}
 	for _, c := range cases {
