@@ -225,8 +225,8 @@ func (a *analysis) blameCallee(p failurePlace, calls map[int32]float64, cur, bas
 	if op >= 0 {
 		name = a.ops.list[op].name
 	}
-	text := fmt.Sprintf("%s of the failing requests began to fail where %s called it and got no answer: %s of these calls failed, %s when healthy",
-		percent(share), strings.Join(callers[:min(len(callers), 4)], ", "), percent(c.share()), percent(b.share()))
+	text := fmt.Sprintf("%s of the failing requests began to fail where %s called it and got no answer: %s of these calls failed%s",
+		percent(share), strings.Join(callers[:min(len(callers), 4)], ", "), percent(c.share()), a.whenHealthy(percent(b.share())))
 	a.board.addOp(p.callee, name, "", op, Reason{Signal: "errors", Text: text, Value: c.share(), Baseline: b.share(), Weight: a.k.weight.errors * strength * a.surelyNew(c, b)})
 	for _, op := range sortedOps(calls) {
 		// Its callers are the next best guess: a network between them looks the same.
@@ -271,8 +271,8 @@ func (a *analysis) blameOperation(p failurePlace, origins map[int32]float64, cur
 	if len(a.base.traces) > 0 && b.n > 0 && c.bad > 0 {
 		fresh = clamp01((c.share() - b.share()) / max(c.share(), 1e-9))
 	}
-	text := fmt.Sprintf("%s of the failing traces began to fail at %s: %s of its calls failed, %s when healthy",
-		percent(share), op.name, percent(c.share()), percent(b.share()))
+	text := fmt.Sprintf("%s of the failing traces began to fail at %s: %s of its calls failed%s",
+		percent(share), op.name, percent(c.share()), a.whenHealthy(percent(b.share())))
 	if c.bad == 0 {
 		text = fmt.Sprintf("%s of the failing traces gave up waiting for %s, which takes longer than when healthy", percent(share), label(op))
 	}

@@ -86,7 +86,7 @@ func (a *analysis) findPlain() {
 			continue
 		}
 		if c.bad > 0 && a.newlyFailing(c, base[id], len(a.base.traces) > 0) {
-			p := Pattern{Kind: PatternErrorReturned, Text: fmt.Sprintf("%s of %s fail, %s when healthy", percent(c.share()), op.name, percent(b.share())),
+			p := Pattern{Kind: PatternErrorReturned, Text: fmt.Sprintf("%s of %s fail%s", percent(c.share()), op.name, a.whenHealthy(percent(b.share()))),
 				Values: map[string]float64{"ratio": c.share(), "baseline_ratio": b.share()}, Detail: map[string]string{"operation": op.name}}
 			a.board.of(op.service).pattern = append(a.board.of(op.service).pattern, p)
 		}
@@ -109,7 +109,7 @@ func (a *analysis) findPlain() {
 		v := own[id]
 		c := a.board.of(op.service)
 		c.pattern = append(c.pattern, Pattern{Kind: PatternSlowSelf,
-			Text:   fmt.Sprintf("%s itself takes %s of a slow request, %s when healthy", op.name, seconds(v[0]), seconds(v[1])),
+			Text:   fmt.Sprintf("%s itself takes %s of a slow request%s", op.name, seconds(v[0]), a.whenHealthy(seconds(v[1]))),
 			Values: map[string]float64{"seconds": v[0], "baseline_seconds": v[1]}, Detail: map[string]string{"operation": op.name}})
 	}
 }
@@ -160,4 +160,12 @@ func firstNonEmpty(s ...string) string {
 		}
 	}
 	return ""
+}
+
+// whenHealthy ends a sentence about traces with what was so when healthy, and with nothing where no healthy trace tells.
+func (a *analysis) whenHealthy(what string) string {
+	if len(a.base.traces) == 0 {
+		return ""
+	}
+	return ", " + what + " when healthy"
 }

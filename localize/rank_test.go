@@ -429,6 +429,18 @@ func TestWithoutABaselineAFailureIsStillTraced(t *testing.T) {
 	if !slices.ContainsFunc(r.Gaps, func(g Gap) bool { return g.Code == "no_baseline" }) {
 		t.Errorf("gaps %v", r.Gaps)
 	}
+	for _, s := range r.Suspects {
+		for _, why := range s.Reasons {
+			if strings.Contains(why.Text, "healthy") {
+				t.Errorf("nothing is known of a healthy window, and yet: %s", why.Text)
+			}
+		}
+		for _, p := range s.Patterns {
+			if strings.Contains(p.Text, "healthy") {
+				t.Errorf("nothing is known of a healthy window, and yet: %s", p.Text)
+			}
+		}
+	}
 }
 
 func TestRankIsDeterministic(t *testing.T) {

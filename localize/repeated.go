@@ -78,10 +78,7 @@ func (a *analysis) findRepeated() {
 		} else if op.service != parent.service {
 			d["peer"] = op.service
 		}
-		text := fmt.Sprintf("%s runs %s %.0f times per request, %.3g times when healthy", parent.name, op.name, p90, pb)
-		if len(a.base.traces) == 0 {
-			text = fmt.Sprintf("%s runs %s %.0f times per request", parent.name, op.name, p90)
-		}
+		text := fmt.Sprintf("%s runs %s %.0f times per request%s", parent.name, op.name, p90, a.whenHealthy(fmt.Sprintf("%.3g times", pb)))
 		c := a.board.of(parent.service)
 		c.pattern = append(c.pattern, Pattern{Kind: PatternRepeatedQuery, Text: text, Detail: d,
 			Values: map[string]float64{"per_parent": p90, "baseline_per_parent": pb}})

@@ -78,11 +78,20 @@ func (t *Terminal) line(format string, args ...any) {
 func (t *Terminal) located(c *remedy.Case) {
 	t.line("%s", symptom(c.Symptom))
 	if len(c.Graph.Edges) > 0 {
-		fmt.Fprintln(t.W, "\n   service graph, incident (healthy)")
+		compared := slices.ContainsFunc(c.Graph.Edges, func(e localize.Edge) bool { return e.Seen.Baseline > 0 })
+		if compared {
+			fmt.Fprintln(t.W, "\n   service graph, incident (healthy)")
+		} else {
+			fmt.Fprintln(t.W, "\n   service graph")
+		}
 		for i, e := range c.Graph.Edges {
 			if i == 12 {
 				t.line("  ... %d more edges in the report", len(c.Graph.Edges)-i)
 				break
+			}
+			if !compared {
+				t.line("  %-34s %8.1f/s  errors %s  p95 %s  retries %.2f", e.From+" -> "+e.To, e.Calls.Incident, percent(e.Errors.Incident), seconds(e.P95.Incident), e.Retries.Incident)
+				continue
 			}
 			t.line("  %-34s %8.1f/s (%.1f)  errors %s (%s)  p95 %s (%s)  retries %.2f (%.2f)", e.From+" -> "+e.To, e.Calls.Incident, e.Calls.Baseline,
 				percent(e.Errors.Incident), percent(e.Errors.Baseline), seconds(e.P95.Incident), seconds(e.P95.Baseline), e.Retries.Incident, e.Retries.Baseline)
