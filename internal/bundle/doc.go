@@ -4,7 +4,7 @@
 //
 // Telemetry of a window lies in files named <signal>[-<anything>].{jsonl,json,pb}[.gz|.zst], where signal is traces, logs
 // or metrics; what format a file has is told from its content (see package telemetry). Profiles lie in
-// profiles/<service>[.<type>[.<anything>]].{pb,pprof}[.gz|.zst].
+// [profiles/]<service>[.<type>[.<anything>]].{pb,pprof}[.gz|.zst].
 //
 // It must not interpret the alert, must not follow symbolic links, must not read more than its
 // limits allow, and never opens truth.json, which holds the answer.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/remediator/remediator/telemetry"
@@ -15,41 +16,52 @@ import (
 var profileTypes = []string{"cpu", "heap", "allocs", "block", "mutex", "goroutine", "threadcreate", "wall", "profile"}
 
 // readProfiles reads the profiles of one window: <window>/profiles/<service>[.<type>[.<anything>]].<ending>, the
-// ending pb or pprof, plain or with .gz or .zst behind.
+// ending pb or pprof, plain or with .gz or .zst behind. They may lie beside the other telemetry too, where a .pb that is
+// named after a signal is that signal.
 func readProfiles(root *os.Root, window string, limits Limits, r *telemetry.Reader) error {
-	dir := path.Join(window, "profiles")
-	names, err := listDir(root, dir)
-	if err != nil {
-		return err
-	}
 	left := limits.Telemetry
-	for _, name := range names {
-		service, ok := profiledService(name)
-		if !ok {
-			continue
-		}
-		full := path.Join(dir, name)
-		err := func() error {
-			in, err := open(root, full, left)
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			data, err := io.ReadAll(io.LimitReader(in, limits.Profile+1))
-			left = in.left
-			if err != nil {
-				return err
-			}
-			if int64(len(data)) > limits.Profile {
-				return fmt.Errorf("the profile is larger than %d bytes; record a shorter one", limits.Profile)
-			}
-			return r.AddProfile(data, service)
-		}()
+	for _, dir := range []string{window, path.Join(window, "profiles")} {
+		names, err := listDir(root, dir)
 		if err != nil {
-			return fmt.Errorf("%s: %w", full, err)
+			return err
+		}
+		for _, name := range names {
+			service, ok := profiledService(name)
+			if !ok || dir == window && isSignal(name) {
+				continue
+			}
+			if err := readProfile(root, path.Join(dir, name), service, &left, limits.Profile, r); err != nil {
+				return fmt.Errorf("%s: %w", path.Join(dir, name), err)
+			}
 		}
 	}
 	return nil
+}
+
+// isSignal says whether a file is named after one of the other signals, see listWindow.
+func isSignal(name string) bool {
+	return slices.ContainsFunc(signals, func(s telemetry.Signal) bool {
+		rest, ok := strings.CutPrefix(name, string(s))
+		return ok && rest != "" && (rest[0] == '.' || rest[0] == '-')
+	})
+}
+
+// readProfile reads one profile of what is left of the window's limit.
+func readProfile(root *os.Root, name, service string, left *int64, limit int64, r *telemetry.Reader) error {
+	in, err := open(root, name, *left)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	*left = in.left
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) > limit {
+		return fmt.Errorf("the profile is larger than %d bytes; record a shorter one", limit)
+	}
+	return r.AddProfile(data, service)
 }
 
 // profiledService is the service that the name of a profile's file names.

@@ -75,3 +75,27 @@ func TestBadProfilesAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// Profiles may lie beside the other telemetry; what is named after a signal is that signal.
+func TestProfilesBesideTheOtherTelemetry(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "incident/cart.cpu.pb.gz", someProfile(t))
+	write(t, dir, "incident/mail.pprof", someProfile(t))
+	write(t, dir, "incident/profiles/stock.pprof", someProfile(t))
+	b, err := Load(dir, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := map[string]bool{}
+	for _, p := range b.Evidence.Incident.Profiles {
+		services[p.Resource.Service] = true
+	}
+	if len(services) != 3 || !services["cart"] || !services["mail"] || !services["stock"] {
+		t.Errorf("profiles of %v", services)
+	}
+	for name, want := range map[string]bool{"traces.pb": true, "logs-2.pb.gz": true, "metrics.pprof": true, "tracesmith.pb": false, "cart.pb": false, "traces": false} {
+		if isSignal(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
