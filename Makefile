@@ -73,4 +73,4 @@ calibrate: ## Fit the confidence to the corpora and to made-up incidents that ma
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for ten seconds
 	@for p in $$($(GO) list ./...); do for t in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
-	  echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime 10s $$p || exit 1; done; done
+	  echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime 10s -fuzzminimizetime 200x $$p || exit 1; done; done
