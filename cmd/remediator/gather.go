@@ -55,7 +55,10 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 	for _, m := range sum.Missing {
 		fmt.Fprintln(io.err, "missing:", harmless(m))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, sources.ErrNothing) && ctx.Err() == nil:
+		return "", nil, coded(exitNo, errors.Join(err, done()))
+	case err != nil:
 		return "", nil, machineError(errors.Join(err, done()))
 	}
 	return dir, done, nil
@@ -98,8 +101,10 @@ func (s *service) fetched(ctx context.Context, conf *config.Server, rec *docket.
 	in := rec.Incident
 	in.EndsAt = rec.Resolved
 	sum, err := sources.Gather(ctx, plan.For(in, sources.AlertExpression(alert)), to.w)
-	if err != nil {
-		return localize.Evidence{}, err
+	if errors.Is(err, sources.ErrNothing) {
+		return localize.Evidence{}, err // what was received may still fill the bundle
+	} else if err != nil {
+		return localize.Evidence{}, errors.Join(err, to.w.Close())
 	}
 	if err := errors.Join(to.w.Context(nil, sum.Deploys, nil), to.w.Fetched(sum), to.w.Close()); err != nil {
 		return localize.Evidence{}, err

@@ -232,7 +232,7 @@ func TestRunWithoutTelemetryLeavesNothingBehind(t *testing.T) {
 		sources, want string
 		code          int
 	}{
-		"servers without anything": {sourcesText(loki, prometheus), "no telemetry of the incident was to be had", exitMachine},
+		"servers without anything": {sourcesText(loki, prometheus), "no telemetry of the incident was to be had", exitNo},
 		"no sources":               {"", "--incident is required", exitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
