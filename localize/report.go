@@ -25,7 +25,7 @@ func (a *analysis) counts() Counts {
 func (a *analysis) write(res *Result, suspects []ranked, v verdict, present float64) {
 	blame := map[string]float64{}
 	for _, s := range suspects {
-		blame[s.service] = s.posterior
+		blame[s.service] = a.confidence(present, s.posterior, suspects[0].posterior)
 	}
 	res.Graph = a.bounded(merge(a, blame))
 	res.Cause = v.cause
