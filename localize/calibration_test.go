@@ -22,9 +22,9 @@ func TestCalibrationIsMonotone(t *testing.T) {
 }
 
 func TestUncalibratedLeavesPosteriorsAsTheyAre(t *testing.T) {
-	for _, p := range []float64{0.001, 0.2, 0.5, 0.97} {
-		if got := Uncalibrated().Of(p, Grounds{}); math.Abs(got-p) > 1e-9 {
-			t.Errorf("%v became %v", p, got)
+	for p, want := range map[float64]float64{0.02: 0.02, 0.2: 0.2, 0.5: 0.5, 0.97: 0.97, 1e-9: posteriorLimit, 1: 1 - posteriorLimit} {
+		if got := Uncalibrated().Of(p, Grounds{}); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v became %v, want %v", p, got, want)
 		}
 	}
 }
