@@ -117,7 +117,7 @@ func (a *analysis) addException(x *thrown, sure float64) {
 		}
 	}
 	text := fmt.Sprintf("%s is thrown %.0f times%s: %q", nonEmpty(x.typ, "an exception"), x.cur, where, shorten(x.message, 120))
-	if x.base == 0 && !a.base.empty() {
+	if x.base == 0 && !a.base.empty() && (a.comparesLogs() || len(a.cur.ds.Logs) == 0) {
 		text += ", never when healthy"
 	}
 	c := a.board.of(x.service)

@@ -170,7 +170,13 @@ func (a *analysis) raisedEvents() []raisedEvent {
 		if e.severity < errorLevel && !e.thrown {
 			strength *= a.k.logs.warning
 		}
-		out = append(out, raisedEvent{logEvent: e, z: z, sure: rise(e.curEpisodes.n, e.baseEpisodes.n) / math.Sqrt(dispersion(e.base, a.base.from, a.base.to)), strength: strength, fresh: kb == 0, first: e.cur[0]})
+		r := raisedEvent{logEvent: e, z: z, strength: strength, first: e.cur[0]}
+		if a.comparesLogs() {
+			r.fresh, r.sure = kb == 0, rise(e.curEpisodes.n, e.baseEpisodes.n)/math.Sqrt(dispersion(e.base, a.base.from, a.base.to))
+		} else if a.base.empty() {
+			r.fresh, r.sure = true, rise(e.curEpisodes.n, 0)
+		} // else what is healthy is told by other signals, and these records may have been there for ever
+		out = append(out, r)
 	}
 	slices.SortFunc(out, func(x, y raisedEvent) int {
 		if x.strength != y.strength {
@@ -210,6 +216,9 @@ func (a *analysis) exposure() func(service string) [2]float64 {
 	}
 }
 
+// comparesLogs says that there are healthy log records to compare with.
+func (a *analysis) comparesLogs() bool { return len(a.base.ds.Logs) > 0 }
+
 // findLogs weighs new and more frequent warnings and errors. One that names another service
 // speaks for that one and against its writer, who only passes on what it got.
 func (a *analysis) findLogs() {
@@ -220,9 +229,11 @@ func (a *analysis) findLogs() {
 	for _, e := range a.raised {
 		share := float64(len(e.cur)) / max(total, 1)
 		words := fmt.Sprintf("%s %q, %d times", levelName(e.severity), shorten(e.text(a.events.miner), 160), len(e.cur))
-		if e.fresh {
+		switch {
+		case !a.comparesLogs():
+		case e.fresh:
 			words += ", never when healthy"
-		} else {
+		default:
 			words += fmt.Sprintf(", %.3g times as often as when healthy", float64(len(e.cur))/a.cur.seconds()/(float64(len(e.base))/a.base.seconds()))
 		}
 		named := a.mentioned(e.service, e.sample.Body)

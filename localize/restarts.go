@@ -96,7 +96,11 @@ func (a *analysis) findRestarts() {
 		if strength <= 0 {
 			continue
 		}
-		a.board.add(s, Reason{Signal: "resource_metric", Text: fmt.Sprintf("%s counts %.0f, %.0f when healthy: it was restarted or killed", t.name, t.n, t.base),
+		healthy := ""
+		if len(a.base.ds.Metrics) > 0 {
+			healthy = fmt.Sprintf(", %.0f when healthy", t.base)
+		}
+		a.board.add(s, Reason{Signal: "resource_metric", Text: fmt.Sprintf("%s counts %.0f%s: it was restarted or killed", t.name, t.n, healthy),
 			Value: t.n, Baseline: t.base, Weight: a.k.weight.resource * strength})
 	}
 }
