@@ -175,7 +175,7 @@ func TestErrorsNameTheNextStep(t *testing.T) {
 		"no start":      {`{"version":"4","alerts":[{"labels":{"alertname":"x"}}]}`, "startsAt"},
 		"wrong type":    {`{"version":4,"alerts":[{}]}`, `"version" holds a number`},
 		"not UTF-8":     {"{\"version\":\"\xff\"}", "UTF-8"},
-		"list":          {`[]`, "where a JSON object belongs"},
+		"list":          {`[]`, "a JSON object belongs there"},
 		"bad timestamp": {`{"version":"4","alerts":[{"startsAt":"yesterday"}]}`, "not an Alertmanager webhook"},
 	} {
 		t.Run(name, func(t *testing.T) {

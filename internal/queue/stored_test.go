@@ -285,16 +285,83 @@ func TestAListDoesNotWaitForTheTraceOfADeletionThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the trace to go", func() bool {
-		there, err := q.claims.has(t.Context(), ack.Sequence)
+		newest, err := q.claims.newest(t.Context(), ack.Sequence)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return !there
+		return newest < ack.Sequence
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), attemptTimeout-time.Second)
 	defer cancel()
 	keys, err := q.ClaimKeys(ctx, "")
 	if err != nil || !reflect.DeepEqual(keys, []string{"stays"}) {
 		t.Fatalf("got %q, %v", keys, err)
+	}
+}
+
+// TestAListIsCompleteWhileEntriesGo: the server counts what a watch has to bring too low where an
+// entry goes while the watch begins.
+func TestAListIsCompleteWhileEntriesGo(t *testing.T) {
+	q := open(t, Options{DataDir: t.TempDir()})
+	if err := q.SetClaim(t.Context(), "stays", []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	stop, ended := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			_, err := q.publish(t.Context(), nats.NewMsg(q.claims.prefix+"goes"))
+			if err == nil {
+				err = q.claims.stream.Purge(t.Context(), jetstream.WithPurgeSubject(q.claims.prefix+"goes"))
+			}
+			if err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for range 200 {
+		keys, err := q.ClaimKeys(t.Context(), "s")
+		if err != nil || !reflect.DeepEqual(keys, []string{"stays"}) {
+			t.Errorf("got %q, %v", keys, err)
+			break
+		}
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheNewestRevisionThatIsThere(t *testing.T) {
+	q := open(t, Options{DataDir: t.TempDir()})
+	var kept uint64
+	for i := range 40 {
+		if i == 11 {
+			if err := q.SetClaim(t.Context(), "stays", []byte("1"), 0); err != nil {
+				t.Fatal(err)
+			}
+			info, err := q.claims.stream.Info(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = info.State.LastSeq
+		}
+		if _, err := q.publish(t.Context(), nats.NewMsg(q.claims.prefix+"goes")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.claims.stream.Purge(t.Context(), jetstream.WithPurgeSubject(q.claims.prefix+"goes")); err != nil {
+		t.Fatal(err)
+	}
+	for last := kept; last < 41; last++ {
+		if newest, err := q.claims.newest(t.Context(), last); err != nil || newest != kept {
+			t.Errorf("up to %d: got %d, %v, want %d", last, newest, err, kept)
+		}
 	}
 }

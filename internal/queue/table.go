@@ -186,7 +186,11 @@ func (t *table) list(ctx context.Context, keysOnly bool, found func(value)) erro
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-behind:
-			last = seen // the newest entry went for its age meanwhile, and nothing is to come
+			// It may have gone for its age meanwhile.
+			if last, err = t.newest(ctx, last); err != nil {
+				return err
+			}
+			behind = time.After(attemptTimeout)
 		case e, ok := <-w.Updates():
 			if !ok {
 				return errClosed
@@ -196,14 +200,12 @@ func (t *table) list(ctx context.Context, keysOnly bool, found func(value)) erro
 				all[e.Key()] = e
 				continue
 			}
+			// The server can count too few entries where one goes at the moment at which the watch
+			// begins, and calls it complete before it has sent any: so the newest one is waited for.
 			complete = true
 			if seen < last {
-				there, err := t.has(ctx, last)
-				if err != nil {
+				if last, err = t.newest(ctx, last); err != nil {
 					return err
-				}
-				if !there {
-					last = seen
 				}
 				behind = time.After(attemptTimeout)
 			}
@@ -222,10 +224,31 @@ func (t *table) list(ctx context.Context, keysOnly bool, found func(value)) erro
 	return nil
 }
 
-// has says whether the leader still has what was written at a revision: the trace of a deletion
-// goes after a while.
+// newest returns the highest revision up to last from which on the leader has anything, 0 for
+// none: the trace of a deletion goes after a while, and leaves nothing at its number.
+func (t *table) newest(ctx context.Context, last uint64) (uint64, error) {
+	low, high := uint64(0), last+1 // something is there from low on (or low is 0), and nothing from high on
+	for step := uint64(0); high-low > 1; step = step*2 + 1 {
+		// Gallop back from the end, where it mostly is, then halve.
+		middle := max(low+(high-low)/2, high-min(high, step+1))
+		there, err := t.has(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if there {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+// has says whether the leader has anything from a revision on.
 func (t *table) has(ctx context.Context, revision uint64) (bool, error) {
-	_, err := again(ctx, t.q, func(ctx context.Context) (*jetstream.RawStreamMsg, error) { return t.stream.GetMsg(ctx, revision) })
+	_, err := again(ctx, t.q, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return t.stream.GetMsg(ctx, revision, jetstream.WithGetMsgSubject(t.prefix+">"))
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
