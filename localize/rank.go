@@ -9,8 +9,9 @@ import (
 	"github.com/remediator/remediator/incident"
 )
 
-// analysis is the state of one Rank: what the signals found so far.
+// analysis is the state of one Rank: what the signals found so far. A Study copies it between two stages, see fork.
 type analysis struct {
+	inc       incident.Incident
 	ev        *Evidence
 	opt       Options
 	k         *constants
@@ -58,76 +59,85 @@ type analysis struct {
 	judged     []judgedChange
 
 	countsCur, countsBase map[int32]*opCount // see opCounts
+
+	result Result // what conclude made
 }
 
 // Rank finds what is to blame for an incident. It is pure and deterministic.
 func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
+	a := newAnalysis(inc, &ev, opt)
+	for _, s := range stages() {
+		if !s.within {
+			s.do(a)
+		}
+	}
+	return a.result
+}
+
+func newAnalysis(inc incident.Incident, ev *Evidence, opt Options) *analysis {
 	k := newConstants(opt.Scale)
-	a := &analysis{
-		ev: &ev, opt: opt.withDefaults(), k: k, ops: newOperations(), board: newBoard(opt.Without, k), callees: map[int32]string{},
+	return &analysis{
+		inc: inc, ev: ev, opt: opt.withDefaults(), k: k, ops: newOperations(), board: newBoard(opt.Without, k), callees: map[int32]string{},
 		networkFit: map[string]float64{}, unbounded: map[int32]bool{}, blamedOps: map[int32]float64{}, peerFailed: map[edgeKey]float64{}, peerSlowed: map[edgeKey]float64{},
 		handling: map[edgeKey]float64{}, calleeOps: map[int32]int32{}, owed: map[edgeKey]bool{}, slowed: map[int32]bool{},
 	}
+}
+
+// arrange concludes what holds under any constants, and beside it mines the logs and looks at the series.
+func (a *analysis) arrange() {
 	a.limit()
 	a.ops.routes = newRoutes()
-	a.ops.routes.learn(ev.Baseline.Spans)
-	a.ops.routes.learn(ev.Incident.Spans)
+	a.ops.routes.learn(a.ev.Baseline.Spans)
+	a.ops.routes.learn(a.ev.Incident.Spans)
 	a.ops.routes.settle()
-	a.base, a.cur = &window{ds: &ev.Baseline}, &window{ds: &ev.Incident}
+	a.base, a.cur = &window{ds: &a.ev.Baseline}, &window{ds: &a.ev.Incident}
 	a.findSpeakers()
 	beside(
-		func() { a.events = newEventLog(a.cur, a.base, k) },
+		a.mineLogs,
 		func() { a.base.arrange(); a.base.number(a.ops) }, // the first to use the operations
 		a.cur.arrange,
-		func() { a.shifts = a.findShifts() },
-		func() { a.services = allServices(&ev) },
+		a.lookAtSeries,
+		func() { a.services = allServices(a.ev) },
 	)
 	a.cur.number(a.ops)
 	beside(a.base.findAsync, a.cur.findAsync)
-	healthy := a.base.latencies()
-	markSlow(a.cur, healthy, &k.window)
-	markSlow(a.base, healthy, &k.window)
+}
 
-	a.symptom = findSymptom(a, inc)
-	a.findSequence()
-	a.raised = a.raisedEvents()
+func (a *analysis) mineLogs() { a.events = newEventLog(a.cur, a.base, a.k) }
+
+func (a *analysis) lookAtSeries() { a.shifts = a.findShifts() }
+
+func (a *analysis) markSlow() {
+	healthy := a.base.latencies()
+	markSlow(a.cur, healthy, &a.k.window)
+	markSlow(a.base, healthy, &a.k.window)
+}
+
+func (a *analysis) notice() { a.symptom = findSymptom(a, a.inc) }
+
+func (a *analysis) findRaised() { a.raised = a.raisedEvents() }
+
+func (a *analysis) date() {
 	a.onset = a.findOnset(a.badTimes())
 	a.causeOnset = a.findCauseOnset()
 	a.symptom.From = time.Unix(0, a.onset).UTC()
+}
 
+func (a *analysis) observe() {
 	names := map[string]bool{}
 	for _, s := range a.services {
 		names[s] = true
 	}
 	a.places = newPlaces(a.ops, names, a.base, a.cur)
 	a.graph, a.graphBase = a.observeBoth()
-	a.findCallees()
-	a.findNetwork()
-	a.findUnbounded()
-	a.findAnswering()
-	a.findSilence()
-	a.findErrors()
-	a.findHidden()
-	a.findLatency()
-	a.findOchiai()
-	a.findLogs()
-	a.findMetrics()
-	a.findPools()
-	a.findRetries()
-	a.findRepeated()
-	a.findExceptions()
-	a.findPlain()
-	a.findProfiles()
-	a.findDimensions()
-	a.findRestarts()
-	a.findMessages()
-	a.findAmplified()
-	a.findShared()
-	a.findFirst()
+}
 
-	a.doubted = a.doubts(inc)
+// conclude makes the result of what the signals found.
+func (a *analysis) conclude() {
+	k := a.k
+	a.doubted = a.doubts(a.inc)
 	present, sure := a.present()
-	res := Result{Why: opt.wrong(), Symptom: a.symptom, Counts: a.counts()}
+	res := Result{Why: a.opt.wrong(), Symptom: a.symptom, Counts: a.counts()}
 	if present < k.combine.wrong {
 		res.Decision, res.Cause = Abstain, CauseNone
 		res.Symptom.Kind = SymptomNone
@@ -144,7 +154,8 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 		res.Suspects = []Suspect{}
 		res.Graph = a.bounded(merge(a, nil))
 		res.Gaps = a.gaps(&res)
-		return res
+		a.result = res
+		return
 	}
 	suspects := a.board.rank()
 	a.findChanges(suspects)
@@ -152,7 +163,7 @@ func Rank(inc incident.Incident, ev Evidence, opt Options) Result {
 	suspects = a.board.rank()
 	v := a.classifyCause(suspects)
 	a.write(&res, suspects, v, min(present, sure))
-	return res
+	a.result = res
 }
 
 // findFirst favours the service that showed something first: causes precede effects.
