@@ -64,7 +64,10 @@ func Load(dir string, limits Limits) (*Bundle, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("no incident bundle at %s; give a directory with alert.json and incident/", dir)
 		}
-		return nil, fmt.Errorf("open incident bundle: %w", err)
+		if info, other := os.Stat(dir); other == nil && !info.IsDir() {
+			return nil, fmt.Errorf("%s is not a directory; give the directory that holds alert.json and incident/ (an archive has to be unpacked)", dir)
+		}
+		return nil, fmt.Errorf("open incident bundle: %w%s", err, letRead(err))
 	}
 	defer root.Close()
 	b := &Bundle{}
@@ -175,13 +178,21 @@ func openFile(root *os.Root, name string) (*os.File, error) {
 		return nil, fmt.Errorf("read incident bundle: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file; bundles hold neither links nor devices", name)
+		return nil, fmt.Errorf("%s is not a regular file; bundles hold neither links nor devices, so put the file itself there", name)
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read incident bundle: %w", err)
+		return nil, fmt.Errorf("read incident bundle: %w%s", err, letRead(err))
 	}
 	return f, nil
+}
+
+// letRead is the next step where a file may not be read.
+func letRead(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "; let this user read it, or copy the bundle"
+	}
+	return ""
 }
 
 func notLink(root *os.Root, dir string) error {
@@ -193,7 +204,7 @@ func notLink(root *os.Root, dir string) error {
 		return fmt.Errorf("read incident bundle: %w", err)
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("%s is a symbolic link; bundles hold neither links nor devices", dir)
+		return fmt.Errorf("%s is a symbolic link; bundles hold neither links nor devices, so put the directory itself there", dir)
 	}
 	return nil
 }
@@ -210,7 +221,7 @@ func readSmall(root *os.Root, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+		return nil, fmt.Errorf("%s is larger than %d MiB; put in its place what the bundle format has there (docs/telemetry.md)", name, max(1, limit>>20))
 	}
 	if strings.TrimSpace(string(data)) == "" {
 		return nil, nil

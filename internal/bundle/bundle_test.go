@@ -102,6 +102,13 @@ func TestLoadErrorsOfferTheNextStep(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none"), Limits{}); err == nil || !strings.Contains(err.Error(), "alert.json") {
 		t.Errorf("missing directory: %v", err)
 	}
+	file := filepath.Join(t.TempDir(), "bundle.tar")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file, Limits{}); err == nil || !strings.Contains(err.Error(), "has to be unpacked") {
+		t.Errorf("a file in place of the directory: %v", err)
+	}
 }
 
 func TestDecompressionBombsAreStopped(t *testing.T) {

@@ -36,7 +36,7 @@ func open(root *os.Root, name string, limit int64) (*content, error) {
 		z, err := gzip.NewReader(f)
 		if err != nil {
 			l.Close()
-			return nil, fmt.Errorf("%s is not gzip: %w", l.name, err)
+			return nil, fmt.Errorf("%s is not gzip: %w; copy it again, or name it without .gz", l.name, err)
 		}
 		l.Reader = z
 		l.closers = append(l.closers, func() { z.Close() })
@@ -44,7 +44,7 @@ func open(root *os.Root, name string, limit int64) (*content, error) {
 		z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			l.Close()
-			return nil, fmt.Errorf("%s is not zstd: %w", l.name, err)
+			return nil, fmt.Errorf("%s is not zstd: %w; copy it again, or name it without .zst", l.name, err)
 		}
 		l.Reader = z
 		l.closers = append(l.closers, z.Close)

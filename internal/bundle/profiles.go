@@ -31,7 +31,7 @@ func readProfiles(root *os.Root, window string, limits Limits, r *telemetry.Read
 				continue
 			}
 			if err := readProfile(root, path.Join(dir, name), service, &left, limits.Profile, r); err != nil {
-				return fmt.Errorf("%s: %w", path.Join(dir, name), err)
+				return err
 			}
 		}
 	}
@@ -55,13 +55,16 @@ func readProfile(root *os.Root, name, service string, left *int64, limit int64, 
 	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	*left = in.left
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case int64(len(data)) > limit:
+		return fmt.Errorf("%s: the profile is larger than %d bytes; record a shorter one", name, limit)
 	}
-	if int64(len(data)) > limit {
-		return fmt.Errorf("the profile is larger than %d bytes; record a shorter one", limit)
+	if err := r.AddProfile(data, service); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return r.AddProfile(data, service)
+	return nil
 }
 
 // profiledService is the service that the name of a profile's file names.

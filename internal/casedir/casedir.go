@@ -46,18 +46,25 @@ var owned = []string{CaseFile, DiffFile, PullRequestFile, ReportFile, EvidenceFi
 type Dir struct {
 	Path   string
 	unlock func()
+	undo   func() // removes the directory if Open made it and nothing is in it
 }
 
 // Open takes a directory for a run, making it if need be and clearing what an earlier run of
 // this tool left. A directory with anything else in it is refused.
-func Open(path string) (*Dir, error) {
+func Open(path string) (_ *Dir, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	if err := os.MkdirAll(abs, 0o755); err != nil {
-		return nil, fmt.Errorf("output directory: %w", err)
+	undo, err := MakeAll(abs)
+	if err != nil {
+		return nil, fmt.Errorf("output directory: %w: choose a directory that can be written with --out", err)
 	}
+	defer func() {
+		if err != nil {
+			undo()
+		}
+	}()
 	entries, err := os.ReadDir(abs)
 	if err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
@@ -77,7 +84,7 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
-	d := &Dir{Path: abs, unlock: unlock}
+	d := &Dir{Path: abs, unlock: unlock, undo: undo}
 	for _, name := range owned {
 		if name == work {
 			continue
@@ -156,11 +163,13 @@ func (d *Dir) Work() string { return filepath.Join(d.Path, work) }
 // File is the path of a file of the case.
 func (d *Dir) File(name string) string { return filepath.Join(d.Path, name) }
 
-// Close removes the work directory and lets others in.
+// Close removes the work directory and lets others in. A directory that Open made, and nothing was put into, goes too.
 func (d *Dir) Close() error {
 	err := d.clearWork()
 	d.unlock()
-	return errors.Join(err, removeAll(d.Work()))
+	err = errors.Join(err, removeAll(d.Work()))
+	d.undo()
+	return err
 }
 
 // Put writes a file of the case, whole or not at all.

@@ -1,6 +1,7 @@
 package casedir
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,5 +161,56 @@ func TestSealWithoutProposalRemovesTheClone(t *testing.T) {
 	}
 	if _, err := os.Stat(d.File(Repository)); !os.IsNotExist(err) {
 		t.Errorf("the clone is still there: %v", err)
+	}
+}
+
+// A run that came to nothing leaves no directory that was not there before.
+func TestCloseTakesAnEmptyDirectoryAway(t *testing.T) {
+	root := t.TempDir()
+	if err := open(t, filepath.Join(root, "a", "case")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v (%v)", entries, err)
+	}
+	there := filepath.Join(root, "there")
+	if err := os.Mkdir(there, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, there).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(there); err != nil {
+		t.Errorf("a directory of the user's is gone: %v", err)
+	}
+	d := open(t, filepath.Join(root, "b", "case"))
+	if err := errors.Join(d.Put(DiffFile, []byte("x")), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "b", "case", DiffFile)); err != nil {
+		t.Errorf("a file of the case is gone: %v", err)
+	}
+}
+
+func TestMakeAllUndoesOnlyWhatItMade(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "file"), "")
+	if _, err := MakeAll(filepath.Join(root, "new", "file")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MakeAll(filepath.Join(root, "file", "below")); err == nil {
+		t.Error("a directory below a file")
+	}
+	undo, err := MakeAll(filepath.Join(root, "x", "y", "z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(root, "x", "kept"), "")
+	undo()
+	if _, err := os.Stat(filepath.Join(root, "x", "y")); !os.IsNotExist(err) {
+		t.Errorf("y is still there: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "x", "kept")); err != nil {
+		t.Errorf("what was put there is gone: %v", err)
 	}
 }

@@ -49,14 +49,15 @@ const (
 // LoadServer reads the configuration of `remediator serve` from a file. Relative paths in it are
 // relative to the directory it lies in.
 func LoadServer(name string) (Server, error) {
+	// Looked at before it is opened: a pipe would keep the program waiting.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return Server{}, fmt.Errorf("read the configuration: %s is not a regular file; name the file itself", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return Server{}, fmt.Errorf("read the configuration: %w; `remediator config init --server` prints one", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return Server{}, fmt.Errorf("read the configuration: %s is not a regular file", name)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
 		return Server{}, fmt.Errorf("read the configuration: %w", err)
