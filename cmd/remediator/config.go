@@ -62,7 +62,10 @@ configuration of ` + "`remediator serve`" + ` to start from; DIR is where --writ
 				return inputError(err)
 			}
 			_, err = f.Write(text)
-			return errors.Join(err, f.Close())
+			if err = errors.Join(err, f.Close()); err != nil {
+				return machineError(errors.Join(err, os.Remove(f.Name()))) // half a configuration is none
+			}
+			return nil
 		},
 	}
 	c.Flags().BoolVar(&write, "write", false, "write the file instead of printing it; never overwrites")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/remediator/remediator/internal/config"
 	"github.com/remediator/remediator/internal/sandbox"
+	"github.com/remediator/remediator/internal/sources"
 )
 
 // finding is one thing that doctor looked at.
@@ -26,7 +27,7 @@ type finding struct {
 
 func doctorCommand(io stdio) *cobra.Command {
 	var f format
-	var repo string
+	var repo, server string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine and this repository lack, and what to do about it",
@@ -37,6 +38,9 @@ func doctorCommand(io stdio) *cobra.Command {
 			}
 			found := append(examineMachine(c.Context()), examineRepository(repo)...)
 			found = append(found, examineModels(c.Context(), repo)...)
+			if server != "" {
+				found = append(found, examineServer(server)...)
+			}
 			bad := false
 			for _, x := range found {
 				bad = bad || x.State == "missing"
@@ -47,7 +51,7 @@ func doctorCommand(io stdio) *cobra.Command {
 				}
 			} else {
 				for _, x := range found {
-					fmt.Fprintf(io.out, "%-8s %-14s %s\n", x.State, x.Name, strings.ReplaceAll(strings.TrimSpace(x.Text), "\n", "\n                        "))
+					fmt.Fprintf(io.out, "%-8s %-14s %s\n", x.State, x.Name, strings.ReplaceAll(harmless(strings.TrimSpace(x.Text)), "\n", "\n                        "))
 					if x.Next != "" {
 						fmt.Fprintf(io.out, "%-23s -> %s\n", "", x.Next)
 					}
@@ -60,6 +64,7 @@ func doctorCommand(io stdio) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&repo, "repo", ".", "repository to look at")
+	c.Flags().StringVar(&server, "server", "", "also look at this configuration of remediator serve: its secrets, and what its sources need")
 	f.bind(c)
 	return c
 }
@@ -109,6 +114,9 @@ func examineRepository(repo string) []finding {
 		return []finding{{config.File, "missing", err.Error(), "mend it; `remediator config validate` checks it"}}
 	}
 	found := []finding{{config.File, "ok", fmt.Sprintf("%d services", len(c.Services)), ""}}
+	if f, ok := examineSources(c.Sources, sources.Surroundings{Dir: repo}, true); ok {
+		found = append(found, f)
+	}
 	for _, name := range c.ServiceNames() {
 		s := c.Services[name]
 		switch {
@@ -119,6 +127,42 @@ func examineRepository(repo string) []finding {
 		case len(s.Golden) == 0:
 			found = append(found, finding{name, "warning", "has no golden traces", "record some; until then its pull requests are drafts"})
 		}
+	}
+	return found
+}
+
+// examineSources says what the sources of a configuration lack here, ok being false where there are none. No server is
+// asked: that they answer, and what they have, fetch says.
+func examineSources(conf config.Sources, s sources.Surroundings, tags bool) (_ finding, ok bool) {
+	if conf.Empty() {
+		return finding{}, false
+	}
+	var none func(config.DeploySource) (sources.ChangeSource, error)
+	if tags {
+		none = func(config.DeploySource) (sources.ChangeSource, error) { return nil, nil }
+	}
+	if _, err := sources.Open(conf, s, none); err != nil {
+		return finding{"sources", "warning", err.Error(), "needed by `remediator fetch`, and by `run` without --incident"}, true
+	}
+	return finding{"sources", "ok", "what they need is here; no server was asked", ""}, true
+}
+
+// examineServer looks at a configuration of serve.
+func examineServer(name string) []finding {
+	c, err := config.LoadServer(name)
+	if err != nil {
+		return []finding{{config.ServerFile, "missing", err.Error(), "mend it; `remediator config validate --server " + name + "` checks it"}}
+	}
+	found := []finding{{config.ServerFile, "ok", name + " can be used", ""}}
+	for _, w := range c.Warnings() {
+		found = append(found, finding{config.ServerFile, "warning", w.String(), ""})
+	}
+	if f, ok := examineSources(c.Sources, sources.Surroundings{}, false); ok {
+		f.Name = "its sources"
+		if f.State != "ok" {
+			f.State, f.Next = "missing", "`remediator serve` does not start without it"
+		}
+		found = append(found, f)
 	}
 	return found
 }

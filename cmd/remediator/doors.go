@@ -244,6 +244,9 @@ func (s *service) reload(next config.Server) error {
 	if err := s.readSecrets(next); err != nil {
 		return err
 	}
+	if err := checkSources(next.Sources); err != nil {
+		return err
+	}
 	if err := checkClones(next.Repositories, s.log); err != nil {
 		return err
 	}

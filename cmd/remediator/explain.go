@@ -51,7 +51,7 @@ func readCase(path string) (*remedy.Case, error) {
 	}
 	var cs remedy.Case
 	if err := json.Unmarshal(raw, &cs); err != nil {
-		return nil, fmt.Errorf("%s is not a case: %w", path, err)
+		return nil, fmt.Errorf("%s is not a case: %w; name the --out directory of a finished run, or its %s", path, err, casedir.CaseFile)
 	}
 	if cs.Schema != remedy.Schema {
 		return nil, fmt.Errorf("%s has schema %q, this version reads %q", path, cs.Schema, remedy.Schema)

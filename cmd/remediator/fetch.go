@@ -15,6 +15,7 @@ import (
 
 	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/internal/bundle"
+	"github.com/remediator/remediator/internal/casedir"
 	"github.com/remediator/remediator/internal/config"
 	"github.com/remediator/remediator/internal/gitrepo"
 	"github.com/remediator/remediator/internal/sources"
@@ -40,8 +41,9 @@ was asked where, what came and what is missing is in context/fetch.json of the b
 The bundle appears at --out when it is complete; a directory that exists is never touched.
 Secrets come from the environment variables that the configuration names.
 
-Exit code 0: there is a bundle, and what is missing in it is said. Exit code 5: no server had
-anything of the incident, and nothing was written.`,
+Exit code 0: there is a bundle, and what is missing in it is said. Exit code 3: the alert or the
+configuration cannot be used, or --out exists. Exit code 5: no server had anything of the
+incident. With any but 0 nothing was written.`,
 		Example: `  remediator fetch --alert alert.json --out ./incident-42 --repo ~/src/shop
   curl -s $ALERT | remediator fetch --alert - --out ./incident-42 --config serve.yaml`,
 		Args: noArgs,
@@ -76,7 +78,7 @@ anything of the incident, and nothing was written.`,
 	fl.StringVar(&o.alert, "alert", "", "file of the alert's body, as the webhook carries it; - reads standard input (required)")
 	fl.StringVar(&o.out, "out", "", "directory of the bundle, which must not exist (required)")
 	fl.StringVar(&o.repo, "repo", ".", "repository whose "+config.File+" names the sources, and whose commits and tags are changes")
-	fl.StringVar(&o.config, "config", "", "configuration to read the sources from in its place: a "+config.File+" or a "+config.ServerFile)
+	fl.StringVar(&o.config, "config", "", "configuration to read the sources from in place of the repository's: a "+config.File+" or a "+config.ServerFile)
 	o.format.bind(c)
 	return c
 }
@@ -118,23 +120,22 @@ func fetchBundle(ctx context.Context, o fetchOptions, alert []byte, progress fun
 	if err != nil {
 		return none, err
 	}
-	plan = plan.For(in, sources.AlertExpression(alert))
+	plan = plan.For(in, sources.AlertExpressions(alert))
 	plan.Progress = progress
 	parent := filepath.Dir(filepath.Clean(o.out))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	undo, err := casedir.MakeAll(parent)
+	if err != nil {
 		return none, machineError(err)
 	}
+	defer undo() // what is empty; a bundle keeps its parents
 	dir, err := os.MkdirTemp(parent, "."+filepath.Base(o.out)+".partial-")
 	if err != nil {
 		return none, machineError(err)
 	}
 	defer os.RemoveAll(dir)
 	sum, err := fillBundle(ctx, dir, plan, repo, alert)
-	switch {
-	case errors.Is(err, sources.ErrNothing) && ctx.Err() == nil:
-		return sum, coded(exitNo, err)
-	case err != nil:
-		return sum, machineError(err)
+	if err != nil {
+		return sum, gatherError(ctx, err)
 	}
 	if _, err := os.Lstat(o.out); err == nil {
 		return sum, inputError(fmt.Errorf("%s has come to exist meanwhile; choose another --out", o.out))
@@ -167,22 +168,8 @@ func sourcesOf(o fetchOptions) (sources.Plan, *history, error) {
 	if name == "" {
 		name, dir = filepath.Join(o.repo, config.File), o.repo
 	}
-	text, err := readInput(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sources.Plan{}, nil, inputError(fmt.Errorf("%w; name a configuration with `sources` by --config, docs/sources.md shows one", err))
-	} else if err != nil {
-		return sources.Plan{}, nil, inputError(err)
-	}
 	h := &history{}
-	var named config.Sources
-	conf, err := config.Parse(text)
-	named, h.owner, h.services = conf.Sources, conf.Owner, conf.ServiceNames()
-	if err != nil && o.config != "" {
-		if server, other := config.LoadServer(name); other == nil {
-			named, err = server.Sources, nil
-			h.owner, h.services = nil, nil
-		}
-	}
+	named, err := h.configuration(name, o.config != "")
 	if err != nil {
 		return sources.Plan{}, nil, inputError(err)
 	}
@@ -207,6 +194,38 @@ type history struct {
 	repo     *gitrepo.Repo
 	owner    func(string) string
 	services []string
+}
+
+// configuration reads the sources that a file names, and from the configuration of a repository whose which file is. Where
+// either kind may be meant, the mistakes named are those of the kind that the file is nearer to.
+func (h *history) configuration(name string, eitherKind bool) (config.Sources, error) {
+	text, err := readInput(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return config.Sources{}, fmt.Errorf("%w; name a configuration with `sources` by --config, docs/sources.md shows one", err)
+	} else if err != nil {
+		return config.Sources{}, err
+	}
+	conf, err := config.Parse(text)
+	if err == nil {
+		h.owner, h.services = conf.Owner, conf.ServiceNames()
+		return conf.Sources, nil
+	}
+	var mistakes *config.Error
+	if errors.As(err, &mistakes) {
+		mistakes.File = name
+	}
+	if !eitherKind {
+		return config.Sources{}, err
+	}
+	server, other := config.LoadServer(name)
+	if other == nil {
+		return server.Sources, nil
+	}
+	var others *config.Error
+	if errors.As(other, &others) && mistakes != nil && len(others.Problems) < len(mistakes.Problems) {
+		err = other
+	}
+	return config.Sources{}, err
 }
 
 // sinceChange is how far back commits are handed on: what landed in the week before the incident.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,6 +170,22 @@ func TestFetchSaysWhyThereIsNothing(t *testing.T) {
 			return append(a, "--alert", filepath.Join(dir, ".remediator.yaml"))
 		}, exitInput, "alert body"},
 		{"an unknown format", usual, "", func(a []string, _ string) []string { return append(a, "--format", "xml") }, exitUsage, "unknown format"},
+		{"an alert of the future", usual, "s3same", func(a []string, dir string) []string {
+			text, err := os.ReadFile(filepath.Join(dir, "alert.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			later := regexp.MustCompile(`"startsAt":"[^"]*"`).ReplaceAll(text, fmt.Appendf(nil, `"startsAt":%q`, time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339)))
+			if err := os.WriteFile(filepath.Join(dir, "alert.json"), later, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}, exitInput, "which is in the future"},
+		// Parents that were made for nothing go again.
+		{"parents that are not there", usual, "s3same", func(a []string, dir string) []string {
+			return append(a, "--out", filepath.Join(dir, "a", "b", "bundle"))
+		}, exitNo, "no telemetry of the incident was to be had"},
+		{"a directory as alert", usual, "s3same", func(a []string, dir string) []string { return append(a, "--alert", dir) }, exitInput, "is a directory: name a file"},
 		{"git tags without a repository", repositoryHead + "sources: {logs: {kind: loki, url: \"http://127.0.0.1:1\"}, deployments: [{kind: git-tags}]}\n", "", nil, exitInput, "no repository is known"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -184,6 +201,25 @@ func TestFetchSaysWhyThereIsNothing(t *testing.T) {
 			}
 			noRest(t, dir, ".remediator.yaml", "alert.json")
 		})
+	}
+}
+
+// Mistakes are those of the file that --config names, by the kind of configuration that it is.
+func TestFetchNamesTheConfigurationThatIsWrong(t *testing.T) {
+	dir, alert := asked(t, "")
+	for name, c := range map[string]struct{ text, want string }{
+		"other.yaml":  {repositoryHead + "sources: {logs: {kind: lokki, url: \"http://x\"}}\n", "other.yaml:2:"},
+		"serve.yaml":  {"listen: 127.0.0.1:1\nworkers: 2\nsources: {logs: {kind: lokki, url: \"http://x\"}}\n", "serve.yaml:3:"},
+		"binary.yaml": {"\x00\x01", "binary.yaml:1:"},
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, _, said := fetching(t, "--alert", alert, "--out", filepath.Join(dir, "bundle"), "--config", file)
+		if code != exitInput || !strings.Contains(said, c.want) || strings.Contains(said, ".remediator.yaml") {
+			t.Errorf("%s: exit code %d: %s", name, code, said)
+		}
 	}
 }
 

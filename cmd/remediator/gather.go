@@ -43,7 +43,7 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 	if err != nil {
 		return "", nil, inputError(err)
 	}
-	plan = plan.For(in, sources.AlertExpression(alert))
+	plan = plan.For(in, sources.AlertExpressions(alert))
 	plan.Progress = func(line string) { fmt.Fprintln(io.err, harmless(line)) }
 	tmp, err := os.MkdirTemp("", "remediator-incident-")
 	if err != nil {
@@ -55,17 +55,35 @@ func gatherForRun(ctx context.Context, o runOptions, io stdio) (dir string, done
 	for _, m := range sum.Missing {
 		fmt.Fprintln(io.err, "missing:", harmless(m))
 	}
-	switch {
-	case errors.Is(err, sources.ErrNothing) && ctx.Err() == nil:
-		return "", nil, coded(exitNo, errors.Join(err, done()))
-	case err != nil:
-		return "", nil, machineError(errors.Join(err, done()))
+	if err != nil {
+		return "", nil, gatherError(ctx, errors.Join(err, done()))
 	}
 	return dir, done, nil
 }
 
+// gatherError gives the failure of a fetch its exit code.
+func gatherError(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, sources.ErrAlert):
+		return inputError(err)
+	case errors.Is(err, sources.ErrNothing) && ctx.Err() == nil:
+		return coded(exitNo, err)
+	}
+	return machineError(err)
+}
+
+// checkSources finds out what the sources of a service's configuration lack on this machine: a variable, a file, a
+// certificate. No server is asked.
+func checkSources(conf config.Sources) error {
+	_, err := sources.Open(conf, sources.Surroundings{}, nil)
+	if err != nil {
+		return fmt.Errorf("sources: %w", err)
+	}
+	return nil
+}
+
 // evidence is what a case of the service works on: from the servers that the configuration names, else, and where
-// they have nothing, from the telemetry that was received.
+// nothing could be had of them for whatever reason, from the telemetry that was received.
 func (s *service) evidence(ctx context.Context, window *otlp.Window, rec *docket.Record, alert []byte, to *drawn) (ev localize.Evidence, err error) {
 	conf := s.conf.Load()
 	defer func() {
@@ -74,14 +92,14 @@ func (s *service) evidence(ctx context.Context, window *otlp.Window, rec *docket
 	var tried *telemetry.Note
 	if !conf.Sources.Empty() {
 		ev, err := s.fetched(ctx, conf, rec, alert, to)
-		if !errors.Is(err, sources.ErrNothing) {
-			return ev, err
+		if err == nil || ctx.Err() != nil {
+			return ev, errors.Join(err, ctx.Err())
 		}
-		s.log.WarnContext(ctx, "the configured sources have nothing of an incident; what was received by OTLP has to do", "case", rec.Fingerprint, "error", err)
+		s.log.WarnContext(ctx, "nothing of an incident was to be had of the configured sources; what was received by OTLP has to do", "case", rec.Fingerprint, "error", err)
 		if err := errors.Join(to.w.Close(), to.renew(alert)); err != nil {
 			return localize.Evidence{}, err // parts of a healthy window may have been written
 		}
-		tried = &telemetry.Note{Code: "sources", Text: "the configured sources had nothing of the incident: " + err.Error(), Count: 1}
+		tried = &telemetry.Note{Code: "sources", Text: "nothing was to be had of the configured sources: " + err.Error(), Count: 1}
 	}
 	o := conf.OTLP
 	ev, err = window.Evidence(ctx, rec.Incident.StartsAt, otlp.Draw{Before: time.Duration(o.Before), After: time.Duration(o.After),
@@ -100,11 +118,9 @@ func (s *service) fetched(ctx context.Context, conf *config.Server, rec *docket.
 	}
 	in := rec.Incident
 	in.EndsAt = rec.Resolved
-	sum, err := sources.Gather(ctx, plan.For(in, sources.AlertExpression(alert)), to.w)
-	if errors.Is(err, sources.ErrNothing) {
+	sum, err := sources.Gather(ctx, plan.For(in, sources.AlertExpressions(alert)), to.w)
+	if err != nil {
 		return localize.Evidence{}, err // what was received may still fill the bundle
-	} else if err != nil {
-		return localize.Evidence{}, errors.Join(err, to.w.Close())
 	}
 	if err := errors.Join(to.w.Context(nil, sum.Deploys, nil), to.w.Fetched(sum), to.w.Close()); err != nil {
 		return localize.Evidence{}, err

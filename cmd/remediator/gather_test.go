@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -90,7 +91,16 @@ func replayAlert(t *testing.T) replayedAlert {
 			return strconv.FormatInt(seconds+int64(by/time.Second), 10) + m[10:]
 		})
 	}
-	if text, err = os.ReadFile(filepath.Join(from, "alert.jsonl")); err != nil {
+	packed, err := os.Open(filepath.Join(from, "alert.jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err = io.ReadAll(z); err != nil {
 		t.Fatal(err)
 	}
 	answers := map[string][]replayedAnswer{}
@@ -295,6 +305,7 @@ func TestServiceTakesEvidenceFromItsSources(t *testing.T) {
 	}{
 		"sources":                  {a.sources(), "ledger", false},
 		"sources without anything": {sourcesText(loki, prometheus), "sender", true},
+		"sources without a server": {"sources: {deployments: [{kind: git-tags}]}\n", "sender", true},
 		"no sources":               {"", "sender", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -330,7 +341,7 @@ func TestServiceTakesEvidenceFromItsSources(t *testing.T) {
 			}
 			noted := false
 			for _, n := range ev.Incident.Notes {
-				noted = noted || n == telemetry.Note{Code: "sources", Text: n.Text, Count: 1} && strings.Contains(n.Text, "no telemetry of the incident was to be had")
+				noted = noted || n == telemetry.Note{Code: "sources", Text: n.Text, Count: 1} && strings.Contains(n.Text, "nothing was to be had of the configured sources")
 			}
 			if warned := strings.Contains(log.String(), "level=WARN"); noted != c.fallsBack || warned != c.fallsBack {
 				t.Errorf("noted: %v, warned: %v\n%s\n%+v", noted, warned, log.String(), ev.Incident.Notes)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,35 +24,37 @@ func goldenCheckCommand(io stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Say whether golden trace sets are well formed and unchanged since they were sealed",
-		Args:  cobra.ArbitraryArgs,
+		Long: `Exit code 5: a set is malformed, or was changed since it was sealed. Exit code 3: a file cannot be
+read.`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("name at least one golden trace set")
 			}
-			bad := false
+			worst := exitOK
 			for _, name := range args {
-				set, err := readSet(name)
+				text, err := readInput(name)
 				if err != nil {
-					bad = true
-					fmt.Fprintf(io.err, "%s: %v\n", name, err)
+					worst = exitInput
+					fmt.Fprintln(io.err, harmless(fmt.Sprintf("remediator: %v", err)))
 					continue
 				}
-				fmt.Fprintf(io.out, "%s: %d cases of %s, recorded at commit %s\n", name, len(set.Cases), set.Service, set.Recorded.Commit)
+				set, err := replay.ReadSet(bytes.NewReader(text))
+				if err != nil {
+					if worst == exitOK {
+						worst = exitNo
+					}
+					fmt.Fprintln(io.err, harmless(fmt.Sprintf("%s: %v", name, err)))
+					continue
+				}
+				fmt.Fprintln(io.out, harmless(fmt.Sprintf("%s: %d cases of %s, recorded at commit %s", name, len(set.Cases), set.Service, set.Recorded.Commit)))
 			}
-			if bad {
-				return quiet(exitNo)
+			if worst != exitOK {
+				return quiet(worst)
 			}
 			return nil
 		},
 	}
-}
-
-func readSet(name string) (*replay.Set, error) {
-	text, err := readInput(name)
-	if err != nil {
-		return nil, err
-	}
-	return replay.ReadSet(bytes.NewReader(text))
 }
 
 func goldenSealCommand(io stdio) *cobra.Command {
@@ -79,16 +82,27 @@ first: from then on it is what every build is compared with.`,
 			if err := replay.WriteSet(&out, &set); err != nil {
 				return inputError(fmt.Errorf("%s: %w", args[0], err))
 			}
-			// A new file beside the old one, so that a full disk leaves the old one whole.
-			tmp := args[0] + ".new"
-			if err := os.WriteFile(tmp, out.Bytes(), 0o644); err != nil {
+			if err := replaceFile(args[0], out.Bytes()); err != nil {
 				return machineError(err)
 			}
-			if err := os.Rename(tmp, args[0]); err != nil {
-				return machineError(err)
-			}
-			_, err = fmt.Fprintf(io.out, "%s: %d cases, %s\n", filepath.Base(args[0]), len(set.Cases), set.Integrity)
+			_, err = fmt.Fprintln(io.out, harmless(fmt.Sprintf("%s: %d cases, %s", filepath.Base(args[0]), len(set.Cases), set.Integrity)))
 			return err
 		},
 	}
+}
+
+// replaceFile writes a new file beside the old one and puts it in its place, so that a full disk leaves the old one whole.
+func replaceFile(name string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -16,14 +18,19 @@ func readInput(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
+	switch {
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory: name a file", name)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file: name one, or - for standard input where that is allowed", name)
 	}
 	if info.Size() > maxInput {
 		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxInput>>20)
 	}
 	f, err := os.Open(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: let this user read it", err)
+	} else if err != nil {
 		return nil, err
 	}
 	defer f.Close()

@@ -57,7 +57,7 @@ Exit code 10 means that it abstained; the output says why and what would have he
 					return inputError(err)
 				}
 				for _, n := range from.notes {
-					fmt.Fprintln(io.err, n)
+					fmt.Fprintln(io.err, harmless(n))
 				}
 			}
 			switch f.value {
@@ -140,7 +140,7 @@ func locateCommand(io stdio) *cobra.Command {
 				return usage("nothing to look up: give at least one of --span, --route, --log, --statement, --file, --function")
 			}
 			if info, err := os.Stat(repo); err != nil || !info.IsDir() {
-				return inputError(fmt.Errorf("--repo %s is not a directory", repo))
+				return inputError(fmt.Errorf("--repo %s is not a directory: name the root of the code", repo))
 			}
 			ix, err := codeindex.Build(c.Context(), os.DirFS(repo), codeindex.Options{})
 			if err != nil {

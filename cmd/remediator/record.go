@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,11 @@ func record(ctx context.Context, o recordFlags, io stdio) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := readSet(o.requests)
+	text, err := readInput(o.requests)
+	if err != nil {
+		return inputError(err)
+	}
+	wanted, err := replay.ReadSet(bytes.NewReader(text))
 	if err != nil {
 		return inputError(fmt.Errorf("%s: %w", o.requests, err))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -73,9 +72,9 @@ func replayServices(ctx context.Context, o replayFlags, io stdio) error {
 	if _, err := repo.LoadConfig(); err != nil {
 		return inputError(err)
 	}
-	var golden fs.FS
-	if o.golden != "" {
-		golden = os.DirFS(o.golden)
+	golden, err := goldenDir(o.golden)
+	if err != nil {
+		return err
 	}
 	settings := workbench.Settings(repo.Config(), version(), golden)
 	services := o.services

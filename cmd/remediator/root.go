@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,15 @@ const rootHelp = `remediator reads the telemetry of an SLO breach, ranks the cod
 smallest reversible change, proves it by tests and by replaying golden traces against the
 old and the patched build, and signs what it saw. It writes nothing but its output
 directory unless told to.
+
+In order of use:
+  demo                 the whole path on a recorded incident, with nothing set up
+  doctor               what this machine lacks, and what to do about it
+  config init          a .remediator.yaml for your repository; then config validate
+  fetch                the telemetry around an alert from your servers, into a directory
+  localize             who is suspected and why; nothing is written
+  run                  draft, proof and signed proposal; then verify and explain
+  serve                the same for every alert, as a service; its cases by cases and app
 
 Exit codes: 0 done or proposed, 1 unexpected failure, 2 usage, 3 input cannot be used,
 4 this machine lacks something, 5 the answer is no (verification failed, policy denies,
@@ -38,10 +48,18 @@ func execute(ctx context.Context, args []string, io stdio) int {
 	case errors.As(err, &e) && e.err == nil:
 	case ctx.Err() != nil:
 		fmt.Fprintln(io.err, "remediator: stopped; run the same command again to start over")
+	case diskFull(err):
+		fmt.Fprintf(io.err, "remediator: %s\nfree space on that disk, or name a directory on another one (temporary files go to TMPDIR)\n", harmless(strings.TrimSpace(err.Error())))
+		return exitMachine
 	default:
 		fmt.Fprintf(io.err, "remediator: %s\n", harmless(strings.TrimSpace(err.Error())))
 	}
 	return codeOf(err)
+}
+
+// diskFull says whether a disk had no room, for this program or for one that it started and whose words it passes on.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
 }
 
 // harmless takes out of a message what would drive a terminal or turn its text around: servers' answers, names of

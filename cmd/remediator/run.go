@@ -119,7 +119,10 @@ func readAlert(name string, io stdio) ([]byte, error) {
 		return b, inputError(err)
 	}
 	b, err := readInput(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, inputError(fmt.Errorf("alert: %w; name a file with the body of the alert's webhook, or - for standard input", err))
+	case err != nil:
 		return nil, inputError(fmt.Errorf("alert: %w", err))
 	}
 	return b, nil
@@ -183,12 +186,9 @@ func runCase(ctx context.Context, o runOptions, io stdio) (_ *remedy.Case, err e
 	}
 	defer dir.Close()
 
-	var golden fs.FS
-	if o.golden != "" {
-		if info, err := os.Stat(o.golden); err != nil || !info.IsDir() {
-			return nil, inputError(fmt.Errorf("--golden %s is not a directory", o.golden))
-		}
-		golden = os.DirFS(o.golden)
+	golden, err := goldenDir(o.golden)
+	if err != nil {
+		return nil, err
 	}
 	var observer remedy.Observer = &report.Terminal{W: io.out, Verbose: o.verbose}
 	if o.format.json() {
@@ -239,6 +239,17 @@ func runCase(ctx context.Context, o runOptions, io stdio) (_ *remedy.Case, err e
 		}
 	}
 	return cs, nil
+}
+
+// goldenDir is the directory of golden trace sets that take the place of those the configuration names, nil for none.
+func goldenDir(name string) (fs.FS, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(name); err != nil || !info.IsDir() {
+		return nil, inputError(fmt.Errorf("--golden %s is not a directory: name the one that holds the golden trace sets", name))
+	}
+	return os.DirFS(name), nil
 }
 
 // logger writes to standard error.

@@ -51,3 +51,34 @@ func TestRepositoryName(t *testing.T) {
 		}
 	}
 }
+
+// What a source needs is looked for before the service takes an alert, and doctor says it too.
+func TestServeAndDoctorNameWhatSourcesLack(t *testing.T) {
+	dir := t.TempDir()
+	file, data := filepath.Join(dir, "serve.yaml"), filepath.Join(dir, "data")
+	text := "listen: 127.0.0.1:0\nalerts: {am: {format: alertmanager}}\nsources:\n" +
+		"  logs: {kind: loki, url: \"https://logs.example.com\", token_env: SERVE_TEST_TOKEN}\n" +
+		"  traces: {kind: tempo, url: \"https://traces.example.com\", ca_file: gone.pem}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SERVE_TEST_TOKEN", "")
+	code, _, said := remediatorCommand(t, "serve", "--config", file, "--data-dir", data, "--allow-weak-sandbox")
+	if code != exitInput || !strings.Contains(said, "SERVE_TEST_TOKEN") || !strings.Contains(said, "gone.pem") {
+		t.Errorf("serve: exit code %d: %s", code, said)
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("there is a data directory: %v", err)
+	}
+	if code, out, _ := remediatorCommand(t, "doctor", "--repo", dir, "--server", file); code != exitMachine || !strings.Contains(out, "SERVE_TEST_TOKEN") || !strings.Contains(out, "gone.pem") {
+		t.Errorf("doctor: exit code %d: %s", code, out)
+	}
+	// Of a repository's own sources it is a warning: its incidents may come as directories.
+	if err := os.WriteFile(filepath.Join(dir, config.File), []byte("services: {till: {paths: [.], test: [make]}}\n"+text[strings.Index(text, "sources:"):]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := remediatorCommand(t, "doctor", "--repo", dir)
+	if i := strings.Index(out, "sources"); i < 0 || !strings.HasSuffix(strings.TrimRight(out[:i], " "), "warning") || !strings.Contains(out, "SERVE_TEST_TOKEN") {
+		t.Errorf("doctor of the repository: %s", out)
+	}
+}

@@ -73,10 +73,10 @@ func newService(ctx context.Context, conf config.Server, allowWeak bool, log *sl
 	for _, w := range conf.Warnings() {
 		log.Warn("configuration", "problem", w.String())
 	}
-	if err := os.MkdirAll(conf.DataDir, 0o700); err != nil {
-		return nil, machineError(fmt.Errorf("data directory: %w", err))
-	}
 	if err := s.readSecrets(conf); err != nil {
+		return nil, inputError(err)
+	}
+	if err := checkSources(conf.Sources); err != nil {
 		return nil, inputError(err)
 	}
 	if err := checkClones(conf.Repositories, log); err != nil {
@@ -85,6 +85,9 @@ func newService(ctx context.Context, conf config.Server, allowWeak bool, log *sl
 	fence, err := sandbox.New(sandbox.Options{AllowWeak: allowWeak})
 	if err != nil {
 		return nil, machineError(err)
+	}
+	if err := os.MkdirAll(conf.DataDir, 0o700); err != nil {
+		return nil, machineError(fmt.Errorf("data directory: %w; name one that can be written with --data-dir or data_dir", err))
 	}
 	key, err := serviceKey(conf, log)
 	if err != nil {

@@ -63,6 +63,9 @@ func maximumOneArg(c *cobra.Command, args []string) error {
 }
 
 func verifyCase(dir, key, commit, repository string) ([]attest.Claim, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory: name the --out directory of a finished run", dir)
+	}
 	bundle, err := readInput(filepath.Join(dir, casedir.EvidenceFile))
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%s holds no %s: name the --out directory of a finished run", dir, casedir.EvidenceFile)

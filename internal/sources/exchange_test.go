@@ -2,6 +2,7 @@ package sources
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -81,6 +82,17 @@ func (r *recorder) save(t *testing.T, name string, scrub func(string) string) {
 	if err := os.MkdirAll("testdata", 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if strings.HasSuffix(name, ".gz") {
+		var packed bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // without a time, so that the same exchanges give the same bytes
+		if _, err := z.Write(out.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		out = packed
+	}
 	if err := os.WriteFile(filepath.Join("testdata", name), out.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +104,15 @@ func replayed(t *testing.T, name string) http.RoundTripper {
 	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
+		}
 	}
 	known := map[string]exchange{}
 	for line := range strings.Lines(string(text)) {

@@ -27,8 +27,8 @@ type AlertHistory interface {
 // Plan is what is to be gathered for one alert, and from where. Sources that are nil are not asked.
 type Plan struct {
 	Incident incident.Incident
-	// Expr is the alert's expression; where it is empty it is asked for.
-	Expr                  string
+	// Exprs are the expressions of the alert's notification; where there are none they are asked for.
+	Exprs                 []string
 	Traces, Logs, Metrics Source
 	Changes               []ChangeSource
 	Settings              WindowSettings
@@ -43,9 +43,9 @@ type Plan struct {
 	Progress func(line string)
 }
 
-// For is the plan for one alert. expr is the alert's expression, "" where it has to be asked for.
-func (p Plan) For(in incident.Incident, expr string) Plan {
-	p.Incident, p.Expr = in, expr
+// For is the plan for one alert. exprs are the expressions of its notification; without any they are asked for.
+func (p Plan) For(in incident.Incident, exprs []string) Plan {
+	p.Incident, p.Exprs = in, exprs
 	if in.Service != "" {
 		p.Services = []string{in.Service}
 	}
@@ -54,15 +54,15 @@ func (p Plan) For(in incident.Incident, expr string) Plan {
 
 // Summary says what was asked where, what came, and what is missing.
 type Summary struct {
-	Schema     string    `json:"schema"`
-	Alert      string    `json:"alert"`
-	Expression string    `json:"expression,omitempty"`
-	Incident   Window    `json:"incident"`
-	Baseline   *Window   `json:"baseline,omitempty"`
-	Choice     string    `json:"choice"` // of the healthy window, in words
-	Reports    []Report  `json:"reports"`
-	Missing    []string  `json:"missing,omitempty"` // what was not to be had, with the next step
-	At         time.Time `json:"at"`
+	Schema      string    `json:"schema"`
+	Alert       string    `json:"alert"`
+	Expressions []string  `json:"expressions,omitempty"`
+	Incident    Window    `json:"incident"`
+	Baseline    *Window   `json:"baseline,omitempty"`
+	Choice      string    `json:"choice"` // of the healthy window, in words
+	Reports     []Report  `json:"reports"`
+	Missing     []string  `json:"missing,omitempty"` // what was not to be had, with the next step
+	At          time.Time `json:"at"`
 	// Deploys are the roll-outs before and during the incident, oldest first.
 	Deploys []localize.Deploy `json:"-"`
 }
@@ -73,9 +73,14 @@ const SummarySchema = "remediator.fetch/v1"
 // ErrNothing is wrapped by the error about servers that had nothing of the incident, which the Summary explains.
 var ErrNothing = errors.New("no telemetry of the incident was to be had")
 
+// ErrAlert is wrapped by the error about an alert that nothing can be fetched for, whatever the servers have.
+var ErrAlert = errors.New("the alert cannot be used")
+
 const (
 	// recent is how far back roll-outs are handed on: what was rolled out before has been through a day of load.
 	recent = 48 * time.Hour
+	// clockSlack is how far ahead of this machine's clock an alert may begin: more is no clock that is off, but a mistake.
+	clockSlack = time.Hour
 	// mostProbes bounds how many windows are asked about.
 	mostProbes = 8
 )
@@ -93,15 +98,15 @@ func Gather(ctx context.Context, p Plan, to Sink) (Summary, error) {
 		return g.sum, errors.New("no server of traces, logs or metrics is named; add `sources` to the configuration, docs/sources.md shows how")
 	}
 	if p.Incident.StartsAt.IsZero() {
-		return g.sum, errors.New("the alert does not say when it began")
+		return g.sum, fmt.Errorf("%w: it does not say when it began; set startsAt", ErrAlert)
 	}
-	if p.Incident.StartsAt.After(g.p.Now().Add(time.Hour)) {
-		return g.sum, fmt.Errorf("the alert began at %s, which is in the future; check the clocks", stamp(p.Incident.StartsAt))
+	if now := g.p.Now(); p.Incident.StartsAt.After(now.Add(clockSlack)) {
+		return g.sum, fmt.Errorf("%w: it began at %s, which is in the future (here it is %s); check the alert's startsAt and both clocks", ErrAlert, stamp(p.Incident.StartsAt), stamp(now))
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.p.Timeout)
 	defer cancel()
 	g.to.cancel = cancel
-	g.sum = Summary{Schema: SummarySchema, Alert: p.Incident.Name, Expression: p.Expr, At: g.p.Now().UTC()}
+	g.sum = Summary{Schema: SummarySchema, Alert: p.Incident.Name, Expressions: p.Exprs, At: g.p.Now().UTC()}
 	g.surroundings(ctx)
 	g.choose(ctx)
 	ids := g.fetch(ctx, []Source{p.Metrics, p.Logs}, nil, 2)
@@ -168,12 +173,14 @@ func (g *gatherer) surroundings(ctx context.Context) {
 	history, ok := g.p.Metrics.(AlertHistory)
 	if ok {
 		each = append(each, func() {
-			if g.sum.Expression == "" {
+			if len(g.sum.Expressions) == 0 {
 				expr, err := history.Expression(ctx, in.Name)
 				if err != nil {
 					g.miss("the alert's expression: %v", err)
 				}
-				g.sum.Expression = expr
+				if expr != "" {
+					g.sum.Expressions = []string{expr}
+				}
 			}
 		}, func() {
 			// Up to the incident alone: what fires within it is part of it.
@@ -302,7 +309,7 @@ func (g *gatherer) probe(ctx context.Context, w Window) []string {
 }
 
 func (g *gatherer) query(name string, w Window, ids []string) Query {
-	return Query{Name: name, Window: w, Services: g.p.Services, Alert: g.p.Incident.Name, Expr: g.sum.Expression, Labels: g.p.Incident.Labels, TraceIDs: ids}
+	return Query{Name: name, Window: w, Services: g.p.Services, Alert: g.p.Incident.Name, Exprs: g.sum.Expressions, Labels: g.p.Incident.Labels, TraceIDs: ids}
 }
 
 // fetch asks sources for both windows and returns the traces that the incident's answers point to. stages is how many

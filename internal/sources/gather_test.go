@@ -115,7 +115,7 @@ func TestGatherAsksForBothWindowsAndFollowsExemplars(t *testing.T) {
 	if len(sum.Deploys) != 1 || sum.Deploys[0].SHA != "b" {
 		t.Errorf("roll-outs handed on: %+v", sum.Deploys)
 	}
-	if q := metrics.queries[0]; q.Expr != "up == 0" || q.Alert != "Broken" || !slices.Equal(q.Services, []string{"orders"}) {
+	if q := metrics.queries[0]; !slices.Equal(q.Exprs, []string{"up == 0"}) || q.Alert != "Broken" || !slices.Equal(q.Services, []string{"orders"}) {
 		t.Errorf("asked %+v", q)
 	}
 	for _, q := range traces.queries {
@@ -162,7 +162,7 @@ func TestGatherWithoutAnything(t *testing.T) {
 		t.Error("an alert without a beginning")
 	}
 	p.Incident.StartsAt = noon.Add(48 * time.Hour)
-	if _, err := Gather(context.Background(), p, &keptOutput{}); err == nil || !strings.Contains(err.Error(), "in the future") {
+	if _, err := Gather(context.Background(), p, &keptOutput{}); !errors.Is(err, ErrAlert) || !strings.Contains(err.Error(), "in the future") {
 		t.Errorf("an alert of the future: %v", err)
 	}
 }

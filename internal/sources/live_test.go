@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -206,8 +207,8 @@ func TestLiveFetchOfAnAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if AlertExpression(body) != madeExpression {
-		t.Errorf("the notification's expression is %q", AlertExpression(body))
+	if got := AlertExpressions(body); !slices.Equal(got, []string{madeExpression}) {
+		t.Errorf("the notification's expressions are %q", got)
 	}
 	rec := &recorder{next: http.DefaultTransport}
 	now := time.Now().UTC().Truncate(time.Millisecond)
@@ -230,7 +231,7 @@ func TestLiveFetchOfAnAlert(t *testing.T) {
 	scrub := func(s string) string {
 		return madePort.ReplaceAllString(strings.ReplaceAll(s, dir, "/dir"), "127.0.0.1:9")
 	}
-	rec.save(t, "alert.jsonl", scrub)
+	rec.save(t, "alert.jsonl.gz", scrub)
 	if os.Getenv("REMEDIATOR_RECORD") != "" {
 		text, _ := json.Marshal(made{Alert: scrub(string(body)), Now: now})
 		if err := os.WriteFile("testdata/alert.json", append(text, '\n'), 0o644); err != nil {
@@ -271,8 +272,8 @@ func madePlan(t *testing.T, over http.RoundTripper, prom, loki string, in incide
 // checkMade looks at the bundle as a user would, and lets the ranking look at it.
 func checkMade(t *testing.T, dir string, sum Summary) {
 	t.Helper()
-	if sum.Expression != madeExpression {
-		t.Errorf("the rules' expression is %q", sum.Expression)
+	if !slices.Equal(sum.Expressions, []string{madeExpression}) {
+		t.Errorf("the rules' expressions are %q", sum.Expressions)
 	}
 	if sum.Baseline == nil || !strings.Contains(sum.Choice, "right before the incident") || !strings.Contains(sum.Choice, "a week before") {
 		t.Errorf("the healthy window is %v: %s", sum.Baseline, sum.Choice)
@@ -450,7 +451,7 @@ func TestFetchOfARecordedAlert(t *testing.T) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatal(err)
 	}
-	plan := madePlan(t, replayed(t, "alert.jsonl"), "http://127.0.0.1:9", "http://127.0.0.1:9", mustIncident(t, []byte(m.Alert)), m.Now)
+	plan := madePlan(t, replayed(t, "alert.jsonl.gz"), "http://127.0.0.1:9", "http://127.0.0.1:9", mustIncident(t, []byte(m.Alert)), m.Now)
 	dir := filepath.Join(t.TempDir(), "bundle")
 	w, err := bundle.Create(dir)
 	if err != nil {

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -9,32 +10,30 @@ import (
 )
 
 // Open makes a plan's sources of a configuration; nothing is asked yet. tags makes the source that reads a repository's
-// tags; nil where there is no repository.
+// tags; nil where there is no repository. Its error names everything that a source lacks here, a line each: a variable that
+// is not set, a file that is not there.
 func Open(conf config.Sources, s Surroundings, tags func(config.DeploySource) (ChangeSource, error)) (Plan, error) {
 	p := Plan{
 		Timeout:  time.Duration(conf.Timeout),
 		Settings: WindowSettings{Lead: time.Duration(conf.Window.Lead), Length: time.Duration(conf.Window.Length), Lookback: time.Duration(conf.Window.Lookback)},
 		Now:      s.Client.Now,
 	}
+	var lacking []error
+	connect := func(kind string, conn config.Connection) *Client {
+		c, err := s.Connect(kind, conn)
+		lacking = append(lacking, err)
+		return c
+	}
 	if conf.Metrics.Kind != "" {
-		c, err := s.Connect(conf.Metrics.Kind, conf.Metrics.Connection)
-		if err != nil {
-			return p, err
-		}
+		c := connect(conf.Metrics.Kind, conf.Metrics.Connection)
 		p.Metrics = NewPrometheus(c, PrometheusOptions{ServiceLabels: conf.ServiceLabels, Queries: conf.Metrics.Queries, Match: conf.Metrics.Match, Series: conf.Metrics.Limit})
 	}
 	if conf.Logs.Kind != "" {
-		c, err := s.Connect(conf.Logs.Kind, conf.Logs.Connection)
-		if err != nil {
-			return p, err
-		}
+		c := connect(conf.Logs.Kind, conf.Logs.Connection)
 		p.Logs = NewLoki(c, LokiOptions{ServiceLabels: conf.ServiceLabels, Selector: conf.Logs.Selector, Limit: conf.Logs.Limit})
 	}
 	if conf.Traces.Kind != "" {
-		c, err := s.Connect(conf.Traces.Kind, conf.Traces.Connection)
-		if err != nil {
-			return p, err
-		}
+		c := connect(conf.Traces.Kind, conf.Traces.Connection)
 		limits := TraceLimits{Traces: conf.Traces.Limit}
 		switch conf.Traces.Kind {
 		case "jaeger":
@@ -42,17 +41,18 @@ func Open(conf config.Sources, s Surroundings, tags func(config.DeploySource) (C
 		case "tempo":
 			p.Traces = NewTempo(c, limits, conf.Traces.Query)
 		default:
-			return p, fmt.Errorf("no source of traces is called %q", clip(conf.Traces.Kind, 40))
+			lacking = append(lacking, fmt.Errorf("no source of traces is called %q", clip(conf.Traces.Kind, 40)))
 		}
 	}
 	for _, d := range conf.Deployments {
 		source, err := s.changes(d, tags)
 		if err != nil {
-			return p, err
+			lacking = append(lacking, err)
+			continue
 		}
 		p.Changes = append(p.Changes, source)
 	}
-	return p, nil
+	return p, errors.Join(lacking...)
 }
 
 // changes makes one source of roll-outs.
@@ -60,7 +60,7 @@ func (s Surroundings) changes(d config.DeploySource, tags func(config.DeploySour
 	switch d.Kind {
 	case "git-tags":
 		if tags == nil {
-			return nil, fmt.Errorf("sources.deployments names git-tags, and no repository is known; give one with --repo")
+			return nil, fmt.Errorf("sources.deployments names git-tags, and no repository is known; give one with --repo, or remove it (the service reads no tags)")
 		}
 		return tags(d)
 	case "argocd":

@@ -133,7 +133,7 @@ func (p *Prometheus) said(err error) error {
 // are left out of account: a status that only failures have is absent from a healthy window.
 func (p *Prometheus) Probe(ctx context.Context, q Query) (bool, error) {
 	match := p.match("")
-	if sel := Selectors(q.Expr); len(sel) > 0 {
+	if sel := q.selectors(); len(sel) > 0 {
 		names := []string{"up"}
 		for _, s := range sel {
 			if s.Metric != "" {
@@ -233,6 +233,7 @@ type promFetch struct {
 	left     int             // series that may still come
 	done     map[string]bool // metrics that came
 	metadata map[string][]promv1.Metadata
+	resource promTargets
 	report   Report
 	failed   int // requests without an answer
 	asked    int
@@ -259,11 +260,16 @@ func (f *promFetch) run(ctx context.Context) error {
 	if f.metadata, err = f.p.api.Metadata(ctx, "", ""); err != nil {
 		f.partial("the kinds of metrics are guessed from their names: %v", f.p.said(err))
 	}
-	if f.q.Expr != "" {
-		left, _, _ := WithoutThreshold(f.q.Expr)
-		n, err := f.expression(ctx, "alert_expression", left, f.left)
+	f.targets(ctx, names)
+	for i, expr := range f.q.Exprs {
+		name := "alert_expression"
+		if i > 0 {
+			name += fmt.Sprintf("_%d", i+1)
+		}
+		left, _, _ := WithoutThreshold(expr)
+		n, err := f.expression(ctx, name, left, f.left)
 		if err != nil {
-			f.partial("the alert's own expression: %v", f.p.said(err))
+			f.partial("the alert's own expression %s: %v", clip(expr, 200), f.p.said(err))
 		}
 		f.left -= n
 	}

@@ -265,12 +265,12 @@ func TestPrometheusFetchesByInterest(t *testing.T) {
 		"http_server_request_duration_seconds_sum", "prometheus_tsdb_head_series", "scrape_duration_seconds", "db_client_connections_usage", "own_thing"}
 	stub := &promStub{names: names, rules: counted(10, names...)}
 	p := promOf(t, stub, PrometheusOptions{Series: 55, Queries: map[string]string{"burn": "job:burn"}})
-	r, err := p.Fetch(context.Background(), Query{Name: "incident", Window: promHour, Expr: "own_thing > 3"}, &keptOutput{})
+	r, err := p.Fetch(context.Background(), Query{Name: "incident", Window: promHour, Exprs: []string{"own_thing > 3", "other_thing"}}, &keptOutput{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	asked := strings.Join(stub.asked, "\n")
-	for _, want := range []string{"/query_range own_thing\n", "/query_range job:burn\n", "own_thing", "db_client_connections_usage", "http_server_request_duration_seconds_bucket"} {
+	for _, want := range []string{"/query_range own_thing\n", "/query_range other_thing\n", "/query_range job:burn\n", "own_thing", "db_client_connections_usage", "http_server_request_duration_seconds_bucket"} {
 		if !strings.Contains(asked, want) {
 			t.Errorf("not asked for %q:\n%s", want, asked)
 		}
@@ -371,7 +371,7 @@ func TestPrometheusFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stub := &promStub{names: []string{"up"}, rules: append([]promRule{c.rule}, counted(1, "up")...)}
-			r, err := promOf(t, stub, PrometheusOptions{}).Fetch(context.Background(), Query{Name: "incident", Window: promHour, Expr: "up == 0"}, &keptOutput{})
+			r, err := promOf(t, stub, PrometheusOptions{}).Fetch(context.Background(), Query{Name: "incident", Window: promHour, Exprs: []string{"up == 0"}}, &keptOutput{})
 			said := strings.Join(r.Partial, "\n")
 			if err != nil {
 				said += err.Error()

@@ -56,7 +56,7 @@ func (p *Prometheus) named(names []string) string {
 func (f *promFetch) plan(ctx context.Context, names []string) ([]promBatch, error) {
 	names = slices.DeleteFunc(slices.Clone(names), noise.MatchString)
 	own := map[string]bool{}
-	for _, s := range Selectors(f.q.Expr) {
+	for _, s := range f.q.selectors() {
 		own[s.Metric] = true
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} { // the rest of the histogram
 			if base, ok := strings.CutSuffix(s.Metric, suffix); ok {
@@ -303,4 +303,13 @@ func (f *promFetch) shape(name string) metricShape {
 		return shapeCounter
 	}
 	return shapeGauge
+}
+
+// selectors are those of all the alert's expressions.
+func (q Query) selectors() []Selector {
+	var out []Selector
+	for _, expr := range q.Exprs {
+		out = append(out, Selectors(expr)...)
+	}
+	return out
 }

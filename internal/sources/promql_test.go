@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,17 +64,26 @@ func TestThresholdIsTakenOff(t *testing.T) {
 	}
 }
 
-func TestExpressionOfANotification(t *testing.T) {
-	for body, want := range map[string]string{
-		`{"alerts":[{"generatorURL":"http://p:9090/graph?g0.expr=up+%3D%3D+0&g0.tab=1"}]}`:  `up == 0`,
-		`{"alerts":[{"generatorURL":"http://grafana/x"},{"annotations":{"expr":"a > 1"}}]}`: `a > 1`,
-		`{"alerts":[{"labels":{"query":"b"}}]}`:                                             `b`,
-		`{"alerts":[{"generatorURL":7,"annotations":{"expr":"a"}}]}`:                        `a`,
-		`{"alerts":[]}`: ``, `[]`: ``, ``: ``,
-		strings.Repeat("[", 100_000): ``,
-		`{"alerts":[{"annotations":{"expr":"` + strings.Repeat("x", maxExpression+1) + `"}}]}`: ``,
+func TestExpressionsOfANotification(t *testing.T) {
+	many := make([]string, 2*maxExpressions)
+	for i := range many {
+		many[i] = fmt.Sprintf(`{"annotations":{"expr":"e%d"}}`, i)
+	}
+	for body, want := range map[string][]string{
+		`{"alerts":[{"generatorURL":"http://p:9090/graph?g0.expr=up+%3D%3D+0&g0.tab=1"}]}`:  {`up == 0`},
+		`{"alerts":[{"generatorURL":"http://grafana/x"},{"annotations":{"expr":"a > 1"}}]}`: {`a > 1`},
+		`{"alerts":[{"labels":{"query":"b"}}]}`:                                             {`b`},
+		`{"alerts":[{"generatorURL":7,"annotations":{"expr":"a"}}]}`:                        {`a`},
+		`{"alerts":[{"labels":{"n":7},"annotations":{"expr":"a"}}]}`:                        {`a`},
+		// Of several alerts each one's, once; of those that are over only where none fires.
+		`{"alerts":[{"status":"firing","annotations":{"expr":"a"}},{"status":"resolved","annotations":{"expr":"b"}},{"status":"firing","annotations":{"expr":"c"}},{"status":"firing","annotations":{"expr":"a"}}]}`: {`a`, `c`},
+		`{"alerts":[{"status":"resolved","annotations":{"expr":"b"}}]}`: {`b`},
+		`{"alerts":[` + strings.Join(many, ",") + `]}`:                  {`e0`, `e1`, `e2`, `e3`, `e4`, `e5`, `e6`, `e7`},
+		`{"alerts":[]}`: nil, `[]`: nil, ``: nil,
+		strings.Repeat("[", 100_000): nil,
+		`{"alerts":[{"annotations":{"expr":"` + strings.Repeat("x", maxExpression+1) + `"}}]}`: nil,
 	} {
-		if got := AlertExpression([]byte(body)); got != want {
+		if got := AlertExpressions([]byte(body)); !slices.Equal(got, want) {
 			t.Errorf("%s has %q, want %q", clip(body, 100), got, want)
 		}
 	}

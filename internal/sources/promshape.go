@@ -30,14 +30,14 @@ const sinkPoints = 20_000
 func (f *promFetch) hand(m model.Matrix, shape func(name string) metricShape) error {
 	histograms := map[string]*classic{}
 	var order []string
-	b := newPromBuilder(f.p)
+	b := newPromBuilder(f.p, f.resource)
 	pass := func() error {
 		n := b.md.DataPointCount()
 		if n == 0 {
 			return nil
 		}
 		md := b.md
-		b = newPromBuilder(f.p)
+		b = newPromBuilder(f.p, f.resource)
 		f.report.Points += n
 		return f.to.Metrics(f.q.Name, md)
 	}
@@ -71,19 +71,20 @@ func (f *promFetch) hand(m model.Matrix, shape func(name string) metricShape) er
 // promBuilder makes one OTLP export of an answer.
 type promBuilder struct {
 	p         *Prometheus
+	targets   promTargets
 	md        pmetric.Metrics
 	resources map[string]pmetric.ScopeMetrics
 	metrics   map[string]pmetric.Metric
 	added     int // points, about
 }
 
-func newPromBuilder(p *Prometheus) *promBuilder {
-	return &promBuilder{p: p, resources: map[string]pmetric.ScopeMetrics{}, metrics: map[string]pmetric.Metric{}, md: pmetric.NewMetrics()}
+func newPromBuilder(p *Prometheus, targets promTargets) *promBuilder {
+	return &promBuilder{p: p, targets: targets, resources: map[string]pmetric.ScopeMetrics{}, metrics: map[string]pmetric.Metric{}, md: pmetric.NewMetrics()}
 }
 
 // resourceLabels are labels that say which process a series is of, and their names in OpenTelemetry.
 var resourceLabels = map[string]string{
-	"instance": "service.instance.id", "service_instance_id": "service.instance.id",
+	"exported_instance": "service.instance.id", "instance": "service.instance.id", "service_instance_id": "service.instance.id",
 	"namespace": "k8s.namespace.name", "k8s_namespace_name": "k8s.namespace.name", "service_namespace": "service.namespace",
 	"pod": "k8s.pod.name", "k8s_pod_name": "k8s.pod.name", "kubernetes_pod_name": "k8s.pod.name", "pod_name": "k8s.pod.name",
 	"container": "k8s.container.name", "k8s_container_name": "k8s.container.name",
@@ -115,7 +116,12 @@ func (p *Prometheus) service(name string, labels model.Metric) string {
 			return string(v)
 		}
 	}
-	return serviceOf(p.o.ServiceLabels, func(l string) string { return string(labels[model.LabelName(l)]) })
+	return serviceOf(p.o.ServiceLabels, func(l string) string {
+		if own := labels["exported_job"]; l == "job" && own != "" {
+			return string(own) // job is whoever passed the series on
+		}
+		return string(labels[model.LabelName(l)])
+	})
 }
 
 // serviceOf is the value of the first label that is there. The job of an OpenTelemetry service is namespace/name.
@@ -134,6 +140,7 @@ func serviceOf(labels []string, value func(string) string) string {
 // metric finds or makes the metric of a series, with the attributes that are not the process's.
 func (b *promBuilder) metric(name string, labels model.Metric, make func(pmetric.Metric)) (pmetric.Metric, pcommon.Map) {
 	resource, attrs := pcommon.NewMap(), pcommon.NewMap()
+	labels = b.targets.join(labels)
 	service := b.p.service(name, labels)
 	if service != "" {
 		resource.PutStr("service.name", service)
@@ -150,7 +157,7 @@ func (b *promBuilder) metric(name string, labels model.Metric, make func(pmetric
 				resource.PutStr(target, v)
 				key.WriteString("\x00" + target + "\x00" + v)
 			}
-		case slices.Contains(b.p.o.ServiceLabels, string(l)):
+		case l == "exported_job", slices.Contains(b.p.o.ServiceLabels, string(l)):
 			// Said by service.name; a job that is not the service stays with the process.
 			if v != service {
 				resource.PutStr(string(l), v)

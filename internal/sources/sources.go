@@ -31,7 +31,7 @@ type Query struct {
 	Window   Window
 	Services []string // preferred where not all can be had; empty means all
 	Alert    string   // name of the alert
-	Expr     string   // the alert's own expression, where it is known
+	Exprs    []string // the alert's own expressions, where they are known
 	Labels   map[string]string
 	// TraceIDs are traces known by their ids, from exemplars and log records; they are fetched besides what is found.
 	TraceIDs []string
