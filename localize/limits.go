@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // The most of each kind of context that is judged. Every change is held against every deployment and flag, and a
@@ -15,31 +14,27 @@ const (
 	mostFlags   = 1000
 )
 
-// limit leaves out what is too much, and notes it for Result.Gaps.
+// limit puts the context into an order of its own, since records of one moment come in any and the answer must not depend on
+// it. It leaves out what is too much, and notes it for Result.Gaps.
 func (a *analysis) limit() {
-	a.ev.Changes = latest(a, a.ev.Changes, mostChanges, "changes", func(c *Change) time.Time { return c.Time })
-	a.ev.Deploys = latest(a, a.ev.Deploys, mostDeploys, "deployments", func(d *Deploy) time.Time { return d.Time })
-	a.ev.Flags = latest(a, a.ev.Flags, mostFlags, "flag changes", func(f *FlagChange) time.Time { return f.Time })
+	a.ev.Changes = latest(a, a.ev.Changes, mostChanges, "changes", func(x, y *Change) int { return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(x.SHA, y.SHA)) })
+	a.ev.Deploys = latest(a, a.ev.Deploys, mostDeploys, "deployments", func(x, y *Deploy) int {
+		return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(x.Service, y.Service), cmp.Compare(x.SHA, y.SHA), cmp.Compare(x.Version, y.Version))
+	})
+	a.ev.Flags = latest(a, a.ev.Flags, mostFlags, "flag changes", func(x, y *FlagChange) int {
+		return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(x.Flag, y.Flag), cmp.Compare(x.Service, y.Service), cmp.Compare(x.Change, y.Change))
+	})
 }
 
-// latest keeps the most recent, in the order they were in.
-func latest[T any](a *analysis, all []T, most int, what string, at func(*T) time.Time) []T {
-	if len(all) <= most {
-		return all
+// latest keeps the most recent, in order. The evidence belongs to the caller, so it is a copy.
+func latest[T any](a *analysis, all []T, most int, what string, order func(x, y *T) int) []T {
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(x, y T) int { return order(&x, &y) })
+	if len(out) > most {
+		a.cut = append(a.cut, Gap{"context_cut", fmt.Sprintf("of %d %s only the latest %d were judged: give those of the days before the incident", len(all), what, most)})
+		out = out[len(out)-most:]
 	}
-	order := make([]int, len(all))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return at(&all[y]).Compare(at(&all[x])) })
-	order = order[:most]
-	slices.Sort(order)
-	kept := make([]T, 0, most)
-	for _, i := range order {
-		kept = append(kept, all[i])
-	}
-	a.cut = append(a.cut, Gap{"context_cut", fmt.Sprintf("of %d %s only the latest %d were judged: give those of the days before the incident", len(all), what, most)})
-	return kept
+	return out
 }
 
 // The most nodes and edges of a graph that is handed out: a person and a page can take no more, and whoever

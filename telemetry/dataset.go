@@ -56,26 +56,16 @@ func (r *Reader) Dataset() Dataset {
 			r.notes.add(NoteTextID, 1)
 		}
 	}
-	slices.SortStableFunc(r.logs, func(a, b Log) int {
-		if c := cmp.Compare(a.Time, b.Time); c != 0 {
-			return c
-		}
-		if c := bytes.Compare(a.Trace[:], b.Trace[:]); c != 0 {
-			return c
-		}
-		if c := bytes.Compare(a.Span[:], b.Span[:]); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.Resource.Service, b.Resource.Service); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Body, b.Body)
-	})
+	slices.SortStableFunc(r.logs, func(a, b Log) int { return compareLogs(&a, &b) })
+	logs := len(r.logs)
+	r.logs = slices.CompactFunc(r.logs, func(a, b Log) bool { return sameLog(&a, &b) })
+	r.notes.add(NoteDuplicateLog, logs-len(r.logs))
 	slices.Sort(r.keys)
 	metrics := make([]Series, 0, len(r.keys))
 	for _, k := range r.keys {
 		s := r.series[k]
-		slices.SortStableFunc(s.Points, func(a, b Point) int { return cmp.Compare(a.Time, b.Time) })
+		slices.SortStableFunc(s.Points, comparePoints)
+		s.Points = slices.CompactFunc(s.Points, samePoint)
 		metrics = append(metrics, *s)
 	}
 	slices.SortStableFunc(r.profiles, compareProfiles)
@@ -104,6 +94,53 @@ func (r *Reader) dropFarAway() {
 	r.spans = slices.DeleteFunc(r.spans, func(s Span) bool { return far(s.Start) })
 	r.logs = slices.DeleteFunc(r.logs, func(l Log) bool { return far(l.Time) })
 	r.notes.add(NoteFarFromWindow, before-len(r.spans)-len(r.logs))
+}
+
+// compareLogs orders records by time; of those of one moment, by all that tells them apart, so that the order in which they
+// arrived does not matter.
+func compareLogs(a, b *Log) int {
+	if a.Time != b.Time {
+		return cmp.Compare(a.Time, b.Time)
+	}
+	if c := bytes.Compare(a.Trace[:], b.Trace[:]); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(a.Span[:], b.Span[:]); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Resource.Service, b.Resource.Service); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Body, b.Body); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.Severity, b.Severity), strings.Compare(a.Scope, b.Scope),
+		strings.Compare(a.Resource.Instance, b.Resource.Instance), compareAttrs(a.Attrs, b.Attrs), compareAttrs(a.Resource.Attrs, b.Resource.Attrs))
+}
+
+// sameLog says that a record was delivered twice: exporters repeat a batch when they get no answer. A clock that counts
+// milliseconds or less may well show the same moment to two records with one text.
+func sameLog(a, b *Log) bool {
+	return a.Time == b.Time && a.Time%int64(time.Millisecond) != 0 && a.Resource == b.Resource && compareLogs(a, b) == 0
+}
+
+func compareAttrs(a, b Attrs) int {
+	return slices.CompareFunc(a, b, func(x, y Attr) int {
+		return cmp.Or(strings.Compare(x.Key, y.Key), strings.Compare(x.Value, y.Value))
+	})
+}
+
+// comparePoints orders the points of a series, those of one moment by what they say.
+func comparePoints(a, b Point) int {
+	if a.Time != b.Time {
+		return cmp.Compare(a.Time, b.Time)
+	}
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Count, b.Count), slices.Compare(a.Buckets, b.Buckets))
+}
+
+// samePoint says that an observation was delivered twice.
+func samePoint(a, b Point) bool {
+	return a.Cumulative == b.Cumulative && comparePoints(a, b) == 0 && slices.Equal(a.Bounds, b.Bounds)
 }
 
 func compareSpans(a, b *Span) int {

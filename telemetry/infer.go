@@ -88,14 +88,30 @@ func statusOf(s *Span) StatusCode {
 	return StatusUnset
 }
 
+// asks says that a span within a service names whom it asked: a request that was received has another service's span, or none, above it.
+func asks(s *Span) bool {
+	a := s.Attrs
+	if a.Get(AttrHTTPRoute) != "" {
+		return false
+	}
+	return a.Get(AttrPeerService) != "" || a.Get(AttrHTTPMethod) != "" && a.First(AttrURLFull, AttrServerAddress) != "" ||
+		a.Get(AttrRPCMethod) != "" && a.Get(AttrServerAddress) != ""
+}
+
 // inferFromTree concludes kinds that only the neighbours of a span show: work whose caller is
-// another service was received, and a span whose child runs in another service called it.
+// another service was received, a span whose child runs in another service called it, and so did one that says whom it asked.
 func inferFromTree(traces []Trace) {
 	for t := range traces {
 		tr := &traces[t]
 		for i, s := range tr.Spans {
 			p := tr.Parent(i)
-			if p < 0 || tr.Spans[p].Resource.Service == s.Resource.Service {
+			if p < 0 {
+				continue
+			}
+			if tr.Spans[p].Resource.Service == s.Resource.Service {
+				if s.Kind == KindUnspecified && asks(s) {
+					s.Kind, s.KindInferred = KindClient, true
+				}
 				continue
 			}
 			if s.Kind == KindUnspecified {

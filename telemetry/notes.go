@@ -18,6 +18,7 @@ const (
 	NoteEmptyProfile     = "empty_profile"
 	NoteTextID           = "text_id"
 	NoteDuplicateSpan    = "duplicate_span"
+	NoteDuplicateLog     = "duplicate_log"
 	NoteDuplicateID      = "duplicate_id"
 	NoteKindInferred     = "kind_inferred"
 	NoteStatusInferred   = "status_inferred"
@@ -49,6 +50,7 @@ var noteTexts = map[string]string{
 	NoteTextID:           "log records name their trace in text or attributes only; it was taken from there",
 	NoteSharedID:         "server spans shared the id of the client span that called them; they were made its children",
 	NoteDuplicateSpan:    "spans were delivered more than once; one of each was kept",
+	NoteDuplicateLog:     "log records were delivered more than once; one of each was kept",
 	NoteDuplicateID:      "different spans carry the id of another span of their trace; all were kept",
 	NoteKindInferred:     "spans had no kind; it was concluded from their attributes and neighbours",
 	NoteStatusInferred:   "spans had no status; it was concluded from their attributes",

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/remediator/remediator/telemetry/nesting"
 )
 
 // zipkinSpan is a span of Zipkin's API v2.
@@ -131,7 +133,7 @@ func (f *foreign) zipkinSpan(in *zipkinSpan) {
 	}
 	t := foreignSpan{span: out, end: length(in.Duration)}
 	for _, a := range in.Annotations {
-		out.Events().AppendEmpty().SetName(a.Value)
+		annotation(a.Value, out.Events().AppendEmpty())
 		t.events = append(t.events, f.time(a.Timestamp))
 	}
 	if in.Timestamp == "" && len(t.events) > 0 {
@@ -141,6 +143,33 @@ func (f *foreign) zipkinSpan(in *zipkinSpan) {
 		t.start = f.time(in.Timestamp)
 	}
 	f.spans = append(f.spans, t)
+}
+
+// annotation reads an event back from what became of it. Zipkin's have a text only, so exporters write the attributes into it:
+// OpenTelemetry's specification as "name": {attributes}, its collector as name|{attributes}|count of those dropped.
+func annotation(text string, into ptrace.SpanEvent) {
+	into.SetName(text)
+	name, attrs, ok := strings.Cut(text, "|{")
+	if at := strings.LastIndexByte(attrs, '|'); ok && at >= 0 {
+		attrs = attrs[:at]
+	} else if name, attrs, ok = strings.Cut(text, ": {"); !ok {
+		return
+	}
+	raw := []byte("{" + attrs)
+	if nesting.JSON(raw) != nil || !json.Valid(raw) {
+		return // it only looked like one
+	}
+	if n := len(name); n > 1 && name[0] == '"' && name[n-1] == '"' {
+		name = name[1 : n-1]
+	}
+	if eachField(raw, func(key, value []byte) error {
+		putJSON(into.Attributes(), string(key), value)
+		return nil
+	}) != nil {
+		into.Attributes().Clear()
+		return
+	}
+	into.SetName(name)
 }
 
 // earliest is the first of some times, as a time of its own.
