@@ -17,6 +17,15 @@ type board struct {
 	cases   map[string]*serviceCase
 	without []string
 	k       *combineConstants
+	keep    bool
+	log     []entered // what was entered, where it is kept
+}
+
+// entered is one call of addOp.
+type entered struct {
+	service, op, peer string
+	id                int32
+	reason            Reason
 }
 
 // serviceCase is the case against one service.
@@ -64,6 +73,9 @@ func (b *board) add(service string, r Reason) *serviceCase {
 // addOp records a reason that points to an operation of the service.
 func (b *board) addOp(service, op, peer string, id int32, r Reason) *serviceCase {
 	c := b.of(service)
+	if b.keep {
+		b.log = append(b.log, entered{service, op, peer, id, r})
+	}
 	if slices.Contains(b.without, r.Signal) || math.Abs(r.Weight) < b.k.faint || math.IsNaN(r.Weight) {
 		return c
 	}

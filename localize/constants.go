@@ -31,7 +31,7 @@ func Constants() []Constant {
 // a misspelt name is not mistaken for a constant without influence.
 func (o Options) Check() error {
 	if w := o.wrong(); len(w) > 0 {
-		return fmt.Errorf("options of the ranking: %s; localize.Constants and localize.Signals list the names", strings.Join(w, "; "))
+		return fmt.Errorf("options of the ranking: %s; localize.Constants, localize.Signals and localize.Spectra list the names", strings.Join(w, "; "))
 	}
 	return nil
 }
@@ -58,6 +58,9 @@ func (o Options) wrong() []string {
 		if !signals[name] {
 			out = append(out, fmt.Sprintf("no signal is called %q", shorten(name, 60)))
 		}
+	}
+	if o.Spectrum != "" && spectrumOf(o.Spectrum).Name != o.Spectrum {
+		out = append(out, fmt.Sprintf("no formula is called %q", shorten(o.Spectrum, 60)))
 	}
 	return out
 }

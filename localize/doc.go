@@ -24,4 +24,6 @@
 //	board.go     the combination of the signals
 //	presence.go  whether anything is wrong at all
 //	report.go    the result
+//	stages.go    these steps by name; study.go: many rankings of one incident, each from the step on that its
+//	             options matter to
 package localize

@@ -11,7 +11,7 @@ import (
 // spectrum formulas in practice (Abreu, Zoeteweij, van Gemund, On the Accuracy of
 // Spectrum-based Fault Localization, 2007). Passing traces of both windows count. An operation
 // is anomalous in a trace where a failure began at it or where it held the trace up longer
-// than 99 of 100 healthy times.
+// than 99 of 100 healthy times. Options.Spectrum puts a relative of Ochiai's coefficient in its place.
 func (a *analysis) findOchiai() {
 	limits := make([]float64, len(a.ops.list))
 	for op := range limits {
@@ -30,6 +30,7 @@ func (a *analysis) findOchiai() {
 		}
 	}
 	badTraces := 0.0
+	goodTraces := float64(len(a.base.recs) + len(a.cur.recs))
 	badHit, goodHit := map[int32]float64{}, map[int32]float64{}
 	var hit handful[int32, bool]
 	count := func(w *window) {
@@ -58,6 +59,8 @@ func (a *analysis) findOchiai() {
 	if badTraces < a.k.spectrum.traces {
 		return
 	}
+	goodTraces -= badTraces
+	formula := spectrumOf(a.opt.Spectrum)
 	ops := make([]int32, 0, len(badHit))
 	for op := range badHit {
 		ops = append(ops, op)
@@ -65,7 +68,7 @@ func (a *analysis) findOchiai() {
 	slices.Sort(ops)
 	sure := a.k.latency.sure.of(a.worst)
 	for _, id := range ops {
-		score := badHit[id] / math.Sqrt(badTraces*(badHit[id]+goodHit[id]))
+		score := formula.of(spectrum{badHit[id], goodHit[id], badTraces, goodTraces})
 		if score < a.k.spectrum.least {
 			continue
 		}
@@ -75,8 +78,8 @@ func (a *analysis) findOchiai() {
 			service = a.slowerEnd(id, c)
 		}
 		a.board.addOp(service, op.name, op.peer, id, Reason{Signal: "ochiai",
-			Text: fmt.Sprintf("%s was abnormal in %.0f of %.0f bad traces and in %.0f good ones (Ochiai %.2f)",
-				label(op), badHit[id], badTraces, goodHit[id], score),
+			Text: fmt.Sprintf("%s was abnormal in %.0f of %.0f bad traces and in %.0f good ones (%s %.2f)",
+				label(op), badHit[id], badTraces, goodHit[id], formula.Title, score),
 			Value: score, Weight: a.k.weight.ochiai * score * sure})
 	}
 }

@@ -12,6 +12,8 @@ type Options struct {
 	// Scale multiplies constants of the ranking, by the names that Constants lists, for measuring how
 	// much an answer hangs on them.
 	Scale map[string]float64
+	// Spectrum names the formula of Spectra that operations are compared with the bad traces by; empty is Ochiai.
+	Spectrum string
 	// Calibration turns posteriors into confidences; nil is the published one.
 	Calibration *Calibration
 }
