@@ -74,7 +74,10 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path)) // half a key would stand in the way of the next one
+	}
+	return nil
 }
 
 // LoadKey reads a private key that GenerateKey or cosign made.

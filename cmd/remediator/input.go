@@ -15,7 +15,9 @@ const maxInput = 256 << 20
 // for ever.
 func readInput(name string) ([]byte, error) {
 	info, err := os.Stat(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: let this user read it", err)
+	} else if err != nil {
 		return nil, err
 	}
 	switch {

@@ -59,13 +59,14 @@ var (
 // without any telemetry is an error.
 func Load(dir string, limits Limits) (*Bundle, error) {
 	limits = limits.withDefaults()
+	// Looked at before it is opened: a pipe would keep the program waiting.
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory; give the directory that holds alert.json and incident/ (an archive has to be unpacked)", dir)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("no incident bundle at %s; give a directory with alert.json and incident/", dir)
-		}
-		if info, other := os.Stat(dir); other == nil && !info.IsDir() {
-			return nil, fmt.Errorf("%s is not a directory; give the directory that holds alert.json and incident/ (an archive has to be unpacked)", dir)
 		}
 		return nil, fmt.Errorf("open incident bundle: %w%s", err, letRead(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,6 +109,13 @@ func TestLoadErrorsOfferTheNextStep(t *testing.T) {
 	}
 	if _, err := Load(file, Limits{}); err == nil || !strings.Contains(err.Error(), "has to be unpacked") {
 		t.Errorf("a file in place of the directory: %v", err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skip("no named pipes here:", err)
+	}
+	if _, err := Load(pipe, Limits{}); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("a pipe in place of the directory: %v", err)
 	}
 }
 

@@ -62,14 +62,14 @@ func listDir(root *os.Root, dir string) ([]string, error) {
 		return nil, nil // absence is not an error here
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read incident bundle: %w", err)
+		return nil, fmt.Errorf("read incident bundle: %w%s", err, letRead(err))
 	}
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory; bundles hold neither links nor devices", dir)
 	}
 	f, err := root.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read incident bundle: %w", err)
+		return nil, fmt.Errorf("read incident bundle: %w%s", err, letRead(err))
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(maxFiles + 1)
@@ -77,7 +77,7 @@ func listDir(root *os.Root, dir string) ([]string, error) {
 		return nil, fmt.Errorf("%s holds more than %d files; join them", dir, maxFiles)
 	}
 	if len(names) == 0 && err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read incident bundle: %w", err)
+		return nil, fmt.Errorf("read incident bundle: %w%s", err, letRead(err))
 	}
 	slices.Sort(names)
 	return names, nil

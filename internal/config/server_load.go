@@ -2,8 +2,10 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -54,7 +56,9 @@ func LoadServer(name string) (Server, error) {
 		return Server{}, fmt.Errorf("read the configuration: %s is not a regular file; name the file itself", name)
 	}
 	f, err := os.Open(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return Server{}, fmt.Errorf("read the configuration: %w; let this user read it", err)
+	} else if err != nil {
 		return Server{}, fmt.Errorf("read the configuration: %w; `remediator config init --server` prints one", err)
 	}
 	defer f.Close()

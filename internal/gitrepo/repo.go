@@ -60,6 +60,11 @@ func Open(dir string, opts ...Option) (*Repo, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("open repository: %s is not a directory", abs)
 	}
+	if d, err := os.Open(abs); err != nil {
+		return nil, fmt.Errorf("open repository: %w; let this user read it", err)
+	} else {
+		_ = d.Close()
+	}
 	p, err := newProgram(context.Background(), o.program)
 	if err != nil {
 		return nil, err
