@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -230,12 +231,23 @@ func newOpenSpans(logs []Log, untied []bool, traces []Trace) *openSpans {
 		}
 		o.byService[service] = refs
 	})
-	for _, refs := range o.byService {
-		slices.SortFunc(refs, func(a, b spanRef) int {
-			return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.trace, b.trace), cmp.Compare(a.span, b.span))
-		})
-	}
+	services := slices.Sorted(maps.Keys(o.byService))
+	eachPart(len(services), min(len(services), partsOf(len(logs), partSize)), func(_, from, to int) {
+		for _, service := range services[from:to] {
+			slices.SortFunc(o.byService[service], compareRefs)
+		}
+	})
 	return o
+}
+
+func compareRefs(a, b spanRef) int {
+	switch {
+	case a.start != b.start:
+		return cmp.Compare(a.start, b.start)
+	case a.trace != b.trace:
+		return cmp.Compare(a.trace, b.trace)
+	}
+	return cmp.Compare(a.span, b.span)
 }
 
 // eachService visits the spans of the wanted services in all traces, neighbours of one service together.

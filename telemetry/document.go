@@ -195,6 +195,9 @@ func (d *decoder) proto(data []byte) (err error) {
 			err = fmt.Errorf("decoder failed: %v", p)
 		}
 	}()
+	if r, ok := d.sink.(*Reader); ok && d.signal == Traces && r.addWire(data) {
+		return nil
+	}
 	if err := nesting.Proto(data); err != nil {
 		return err
 	}

@@ -68,12 +68,15 @@ func (r *Reader) Read(in io.Reader, signal Signal) error {
 	case framedVarint:
 		err = r.readFrames(br, d, &t, func() (uint64, error) { return binary.ReadUvarint(br) })
 	case unframed:
-		var all []byte
-		if all, err = io.ReadAll(io.LimitReader(br, int64(r.limits.Document)+1)); err == nil {
-			if len(all) > r.limits.Document {
+		var all bytes.Buffer
+		if sized, ok := in.(interface{ Len() int }); ok {
+			all.Grow(min(sized.Len(), r.limits.Document) + peekSize + bytes.MinRead) // what lies in memory says how much it is
+		}
+		if _, err = all.ReadFrom(io.LimitReader(br, int64(r.limits.Document)+1)); err == nil {
+			if all.Len() > r.limits.Document {
 				t.tooLong(r.limits.Document)
 			} else {
-				t.see(d.proto(all))
+				t.see(d.proto(all.Bytes()))
 			}
 		}
 	}

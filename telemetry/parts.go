@@ -12,9 +12,16 @@ const partSize = 4096
 // depend on another, so that the outcome is the same with any number of processors. A panic in a
 // part is the caller's.
 func inParts(n int, work func(from, to int)) {
-	parts := min(runtime.GOMAXPROCS(0), n/partSize)
+	eachPart(n, partsOf(n, partSize), func(_, from, to int) { work(from, to) })
+}
+
+// partsOf is into how many parts of some least size n is worth to be split.
+func partsOf(n, size int) int { return max(1, min(runtime.GOMAXPROCS(0), n/size)) }
+
+// eachPart is inParts for a number of parts, which work is told apart by.
+func eachPart(n, parts int, work func(part, from, to int)) {
 	if parts < 2 {
-		work(0, n)
+		work(0, 0, n)
 		return
 	}
 	var wg sync.WaitGroup
@@ -22,7 +29,7 @@ func inParts(n int, work func(from, to int)) {
 	for p := range parts {
 		wg.Go(func() {
 			defer func() { panics[p] = recover() }()
-			work(n*p/parts, n*(p+1)/parts)
+			work(p, n*p/parts, n*(p+1)/parts)
 		})
 	}
 	wg.Wait()

@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/remediator/remediator/telemetry/nesting"
 )
@@ -23,143 +21,26 @@ type Options struct {
 // Reader collects telemetry of one window and normalises it. It is not safe for
 // concurrent use.
 type Reader struct {
+	lane
 	opts      Options
-	limits    Limits
-	strings   *interner
-	arena     attrArena
 	resources map[string]*Resource
-	spans     []Span
+	spans     spanStore
 	logs      []Log
 	series    map[string]*Series
 	keys      []string // of series, in order of arrival
 	points    int
 	profiles  []Profile
-	notes     noteCounts
+	wire      wire
 }
 
 // NewReader returns an empty Reader.
 func NewReader(opts Options) *Reader {
 	return &Reader{
+		lane:      newLane(opts.Limits.withDefaults()),
 		opts:      opts,
-		limits:    opts.Limits.withDefaults(),
-		strings:   newInterner(),
 		resources: map[string]*Resource{},
 		series:    map[string]*Series{},
-		notes:     noteCounts{},
 	}
-}
-
-// AddTraces takes over the spans of td, which is not kept.
-func (r *Reader) AddTraces(td ptrace.Traces) {
-	r.spans = slices.Grow(r.spans, min(td.SpanCount(), max(0, r.limits.Spans-len(r.spans))))
-	for _, rs := range td.ResourceSpans().All() {
-		res := r.resource(rs.Resource())
-		for _, ss := range rs.ScopeSpans().All() {
-			scope := r.strings.str(ss.Scope().Name())
-			spans := ss.Spans()
-			for i := range spans.Len() {
-				r.addSpan(res, scope, spans.At(i))
-			}
-		}
-	}
-}
-
-func (r *Reader) addSpan(res *Resource, scope string, in ptrace.Span) {
-	if len(r.spans) >= r.limits.Spans {
-		r.notes.add(NoteLimit, 1)
-		return
-	}
-	trace, id := TraceID(in.TraceID()), SpanID(in.SpanID())
-	if trace.IsZero() || id.IsZero() {
-		r.notes.add(NoteNoID, 1)
-		return
-	}
-	start, end := uint64(in.StartTimestamp()), uint64(in.EndTimestamp())
-	if !plausible(start) || (end != 0 && !plausible(end)) {
-		r.notes.add(NoteTimeOutOfRange, 1)
-		return
-	}
-	d := time.Duration(end) - time.Duration(start) // both are in range
-	if d < 0 {
-		if end == 0 {
-			r.notes.add(NoteUnfinished, 1)
-		} else {
-			r.notes.add(NoteNegativeDuration, 1)
-		}
-		d = 0
-	}
-	if d > maxDuration {
-		r.notes.add(NoteTimeOutOfRange, 1)
-		return
-	}
-	s := Span{
-		Trace: trace, ID: id, Parent: SpanID(in.ParentSpanID()),
-		Resource: res, Scope: scope,
-		Name:     r.strings.str(r.cut(in.Name(), r.limits.Value)),
-		Message:  r.strings.str(r.cut(in.Status().Message(), r.limits.Value)),
-		Start:    int64(start), // in range
-		Duration: d,
-	}
-	if k := in.Kind(); k >= ptrace.SpanKindInternal && k <= ptrace.SpanKindConsumer {
-		s.Kind = Kind(k)
-	}
-	if c := in.Status().Code(); c == ptrace.StatusCodeOk || c == ptrace.StatusCodeError {
-		s.Status = StatusCode(c)
-	}
-	s.Attrs = r.attrs(in.Attributes(), s.Kind.Incoming())
-	if n := min(in.Events().Len(), r.limits.Events); n > 0 {
-		s.Events = make([]Event, 0, n)
-		for i := range n {
-			s.Events = append(s.Events, r.event(in.Events().At(i)))
-		}
-		r.notes.add(NoteCut, in.Events().Len()-n)
-	}
-	if n := min(in.Links().Len(), r.limits.Events); n > 0 {
-		s.Links = make([]Link, 0, n)
-		for i := range n {
-			l := in.Links().At(i)
-			s.Links = append(s.Links, Link{Trace: TraceID(l.TraceID()), Span: SpanID(l.SpanID())})
-		}
-	}
-	if e, ok := exceptionOf(&s); ok {
-		s.Events = append(s.Events, e)
-	}
-	inferFromAttrs(&s)
-	r.spans = append(r.spans, s)
-}
-
-// exceptionOf is the exception that a span carries in its attributes, as OpenTracing's tags and some agents have it, where no event says
-// as much.
-func exceptionOf(s *Span) (Event, bool) {
-	e := Event{Name: EventException, Time: s.End()}
-	for _, a := range s.Attrs {
-		switch a.Key {
-		case AttrExceptionType, AttrExceptionMsg, AttrExceptionStack, AttrExceptionEsc:
-			e.Attrs = append(e.Attrs, a)
-		}
-	}
-	return e, e.Attrs.First(AttrExceptionType, AttrExceptionStack) != "" && s.Exception() == nil
-}
-
-// event converts a span event. OpenTracing wrote exceptions as events named or marked
-// "error"; they become exceptions.
-func (r *Reader) event(in ptrace.SpanEvent) Event {
-	e := Event{Name: r.strings.str(r.cut(in.Name(), r.limits.Value)), Attrs: r.attrs(in.Attributes(), false)}
-	if t := uint64(in.Timestamp()); plausible(t) {
-		e.Time = int64(t) // in range
-	}
-	if e.Name != EventException {
-		kind := e.Attrs.Get("event")
-		if e.Attrs.First(AttrExceptionType, AttrExceptionStack) != "" || e.Name == "error" || kind == "error" {
-			e.Name = EventException
-			if _, ok := e.Attrs.Lookup(AttrExceptionMsg); !ok {
-				if m := e.Attrs.First("message", "error.message"); m != "" {
-					e.Attrs = sortAttrs(append(slices.Clip(e.Attrs), Attr{AttrExceptionMsg, m}))
-				}
-			}
-		}
-	}
-	return e
 }
 
 // AddLogs takes over the records of ld, which is not kept.
@@ -206,7 +87,8 @@ func (r *Reader) addLog(res *Resource, scope string, in plog.LogRecord) {
 	if structured {
 		l.Body = r.cut(bodyText(body.Map()), r.limits.Value)
 	} else {
-		l.Body = r.text("", body)
+		raw := rawOf(body)
+		l.Body = r.text(&raw, r.limits.Value)
 	}
 	l.Body = r.strings.str(l.Body)
 	if l.Severity == 0 {

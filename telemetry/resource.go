@@ -11,7 +11,12 @@ const UnknownService = "unknown_service"
 
 // resource converts a resource; equal ones share one Resource.
 func (r *Reader) resource(in pcommon.Resource) *Resource {
-	attrs := r.attrs(in.Attributes(), false)
+	res, _, _ := r.sharedResource(r.attrs(in.Attributes(), false), r.notes)
+	return res
+}
+
+// sharedResource is the resource with these attributes, its key, and whether it is new under it.
+func (r *Reader) sharedResource(attrs Attrs, notes noteCounts) (shared *Resource, name string, added bool) {
 	var key strings.Builder
 	for _, a := range attrs {
 		key.WriteString(a.Key)
@@ -20,7 +25,7 @@ func (r *Reader) resource(in pcommon.Resource) *Resource {
 		key.WriteByte(0)
 	}
 	if known, ok := r.resources[key.String()]; ok {
-		return known
+		return known, key.String(), false
 	}
 	res := &Resource{
 		Service:  attrs.Get("service.name"),
@@ -32,15 +37,16 @@ func (r *Reader) resource(in pcommon.Resource) *Resource {
 	}
 	if res.Service == "" {
 		res.Service = UnknownService
-		r.notes.add(NoteNoService, 1)
+		notes.add(NoteNoService, 1)
 	}
 	if res.Commit == "" && looksLikeCommit(res.Version) {
 		res.Commit = res.Version
 	}
 	if len(r.resources) < internSize {
 		r.resources[key.String()] = res
+		added = true
 	}
-	return res
+	return res, key.String(), added
 }
 
 // looksLikeCommit says that a version is a full or shortened Git object name. A short one

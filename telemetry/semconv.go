@@ -48,6 +48,7 @@ const (
 	AttrCommit         = "vcs.ref.head.revision"
 	AttrStatusText     = "otel.status_description"
 	EventException     = "exception"
+	attrTransport      = "network.transport"
 	// AttrRefType says how a span of OpenTracing refers to its parent: RefFollowsFrom when the parent did not wait.
 	AttrRefType    = "opentracing.ref_type"
 	RefFollowsFrom = "follows_from"
@@ -286,8 +287,8 @@ var renamedValues = map[string]map[string]string{
 		"maxdb": "sap.maxdb", "adabas": "softwareag.adabas", "firebird": "firebirdsql", "ingres": "actian.ingres", "h2": "h2database",
 		"intersystems_cache": "intersystems.cache", "postgres": "postgresql",
 	},
-	AttrMsgOperation:    {"publish": "send", "deliver": "process"},
-	"network.transport": {"ip_tcp": "tcp", "ip_udp": "udp", "IP.TCP": "tcp", "IP.UDP": "udp"},
+	AttrMsgOperation: {"publish": "send", "deliver": "process"},
+	attrTransport:    {"ip_tcp": "tcp", "ip_udp": "udp", "IP.TCP": "tcp", "IP.UDP": "udp"},
 }
 
 // rename gives the current name of an attribute. incoming is whether the span's kind is

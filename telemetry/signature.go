@@ -225,7 +225,11 @@ func hostName(host, port string) string {
 
 // HTTPStatus is the response status of an HTTP span, 0 when unknown.
 func (s *Span) HTTPStatus() int {
-	n, err := strconv.Atoi(s.Attrs.Get(AttrHTTPStatus))
+	text := s.Attrs.Get(AttrHTTPStatus)
+	if len(text) < 3 {
+		return 0 // most spans have none, and an error costs more than all the rest
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 100 || n > 999 {
 		return 0
 	}

@@ -66,10 +66,16 @@ func GroupTraces(spans []Span) []Trace {
 		tr.ID = spans[i].Trace
 		tr.Spans = append(tr.Spans, &spans[i])
 	}
-	w := newTreeBuilder(len(spans))
-	for t := range traces {
-		w.build(&traces[t])
-	}
+	eachPart(len(traces), min(len(traces), partsOf(len(spans), partSize)), func(_, from, to int) {
+		n := 0
+		for _, size := range sizes[from:to] {
+			n += int(size)
+		}
+		w := newTreeBuilder(n, to-from)
+		for t := from; t < to; t++ {
+			w.build(&traces[t])
+		}
+	})
 	return traces
 }
 
@@ -82,9 +88,10 @@ type treeBuilder struct {
 	orders  []int
 }
 
-func newTreeBuilder(n int) *treeBuilder {
+// newTreeBuilder prepares for so many spans in so many traces.
+func newTreeBuilder(n, traces int) *treeBuilder {
 	return &treeBuilder{
-		byID: make(map[SpanID]int32), parents: make([]int32, n), firsts: make([]int32, 2*n+1),
+		byID: make(map[SpanID]int32), parents: make([]int32, n), firsts: make([]int32, n+traces),
 		kids: make([]int, n), orders: make([]int, n),
 	}
 }

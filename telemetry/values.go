@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"encoding/base64"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,61 +11,89 @@ import (
 )
 
 // attrs converts, renames, bounds and sorts attributes.
-func (r *Reader) attrs(in pcommon.Map, incoming bool) Attrs {
+func (l *lane) attrs(in pcommon.Map, incoming bool) Attrs {
 	n := in.Len()
 	if n == 0 {
 		return nil
 	}
-	out := r.arena.room(min(n, r.limits.Attributes) + 2)
-	renamed := false
-	add := func(k, v string, old bool) {
-		if old {
-			// A value under the current name wins over one under an older name.
-			renamed = true
-			k += "\x00"
-		}
-		out = append(out, Attr{k, v})
-	}
-	count := 0
+	raw := l.raw[:0]
 	for k, v := range in.All() {
-		if count++; count > r.limits.Attributes {
-			r.notes.add(NoteCut, n-r.limits.Attributes)
+		if len(raw) == l.limits.Attributes {
 			break
 		}
-		switch k {
-		case "http.target": // path and query in one
-			path, query, ok := strings.Cut(r.text(k, v), "?")
-			add(AttrURLPath, r.strings.str(path), true)
+		raw = append(raw, rawAttr{k, rawOf(v)})
+	}
+	l.raw = raw
+	return l.normalise(raw, n, incoming)
+}
+
+// rawOf takes a value of pdata as it is.
+func rawOf(v pcommon.Value) rawValue {
+	raw := rawValue{kind: v.Type()}
+	switch raw.kind {
+	case pcommon.ValueTypeStr:
+		raw.text = v.Str()
+	case pcommon.ValueTypeBool:
+		if v.Bool() {
+			raw.bits = 1
+		}
+	case pcommon.ValueTypeInt:
+		raw.bits = uint64(v.Int()) // its bits
+	case pcommon.ValueTypeDouble:
+		raw.bits = math.Float64bits(v.Double())
+	case pcommon.ValueTypeBytes:
+		raw.text = string(v.Bytes().AsRaw())
+	default:
+		raw.nested = v
+	}
+	return raw
+}
+
+// normalise makes attributes of the first of n.
+func (l *lane) normalise(in []rawAttr, n int, incoming bool) Attrs {
+	if n > l.limits.Attributes {
+		l.notes.add(NoteCut, n-l.limits.Attributes)
+		in = in[:l.limits.Attributes]
+	}
+	out := l.arena.room(len(in) + 2)
+	renamed := false
+	before := &l.first[sideOf(incoming)]
+	for i := range in {
+		switch in[i].key {
+		case splitKey:
+			renamed = true
+			path, query, ok := strings.Cut(l.text(&in[i].rawValue, l.limits.Value), "?")
+			out = append(out, Attr{AttrURLPath + shadowMark, l.strings.str(path)})
 			if ok {
-				add(AttrURLQuery, query, true)
+				out = append(out, Attr{AttrURLQuery + shadowMark, query})
 			}
 			continue
 		case "":
 			continue
 		}
-		to := rename(k, incoming)
-		if to == "" {
+		rule := l.ruleOf(before, in[i].key, incoming)
+		if rule.raw != "" {
+			before = rule
+		}
+		if rule.to == "" {
 			continue
 		}
-		if to == k {
-			add(r.strings.str(r.cut(k, 256)), r.value(to, v), false)
-			continue
-		}
-		add(to, r.value(to, v), true)
+		renamed = renamed || rule.renamed
+		out = append(out, Attr{rule.name, l.value(rule, &in[i].rawValue)})
 	}
 	out = sortAttrs(out)
 	if renamed {
 		out = dropShadowed(out)
 	}
-	return r.arena.keep(out)
+	return l.arena.keep(out)
 }
 
 // dropShadowed removes the marks of renamed keys, and the renamed attributes whose current
-// name is present as well. The mark sorts directly behind the plain key.
+// name is present as well.
 func dropShadowed(in Attrs) Attrs {
 	out := in[:0]
 	for _, a := range in {
-		k := strings.TrimSuffix(a.Key, "\x00")
+		k := strings.TrimSuffix(a.Key, shadowMark)
 		if len(out) > 0 && out[len(out)-1].Key == k {
 			continue
 		}
@@ -73,59 +102,106 @@ func dropShadowed(in Attrs) Attrs {
 	return out
 }
 
-// value is the text of a value, with codes written as their names.
-func (r *Reader) value(key string, v pcommon.Value) string {
-	switch key {
-	case AttrDBSystem, AttrMsgOperation, "network.transport":
-		s := r.text(key, v)
-		if now, ok := renamedValues[key][s]; ok {
+// value is the text of a value, with codes written as their names. A short string that came lately is not looked at again.
+func (l *lane) value(rule *keyRule, v *rawValue) string {
+	if v.kind != pcommon.ValueTypeStr || len(v.text) > min(internLength, rule.limit) {
+		return l.convert(rule, v)
+	}
+	if rule.seen[0].raw == v.text {
+		return rule.seen[0].text
+	}
+	if rule.seen[1].raw == v.text {
+		rule.seen[0], rule.seen[1] = rule.seen[1], rule.seen[0]
+		return rule.seen[0].text
+	}
+	text := l.convert(rule, v)
+	raw := text
+	if text != v.text {
+		if rule.values == nil && !rule.status || len(v.text) > statusLength || !utf8.ValidString(v.text) {
+			return text // something was wrong with it, which is to be noted every time
+		}
+		raw = strings.Clone(v.text)
+	}
+	rule.seen[0], rule.seen[1] = struct{ raw, text string }{raw, text}, rule.seen[0]
+	return text
+}
+
+// statusLength bounds the name of a gRPC code.
+const statusLength = 64
+
+func (l *lane) convert(rule *keyRule, v *rawValue) string {
+	switch {
+	case rule.values != nil:
+		s := l.text(v, rule.limit)
+		if now, ok := rule.values[s]; ok {
 			return now
 		}
 		return s
-	case AttrRPCStatus:
-		s := v.AsString()
+	case rule.status:
+		s := v.asString()
 		if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < len(grpcCodes) {
 			return grpcCodes[n]
 		}
-		return r.strings.str(r.cut(strings.ToUpper(s), 64))
+		return l.strings.str(l.cut(strings.ToUpper(s), statusLength))
 	}
-	return r.text(key, v)
+	return l.text(v, rule.limit)
 }
 
-// text is the text of a value, bounded.
-func (r *Reader) text(key string, v pcommon.Value) string {
-	switch v.Type() {
+// text is the text of a value, of at most limit bytes if it is a string.
+func (l *lane) text(v *rawValue, limit int) string {
+	switch v.kind {
 	case pcommon.ValueTypeStr:
-		limit := r.limits.Value
-		if key == AttrExceptionStack || key == AttrCodeStack || key == AttrDBQuery {
-			limit = r.limits.Stack
-		}
-		return r.strings.str(r.cut(v.Str(), limit))
+		return l.strings.str(l.cut(v.text, limit))
 	case pcommon.ValueTypeBool:
-		if v.Bool() {
-			return "true"
-		}
-		return "false"
+		return strconv.FormatBool(v.bits != 0)
 	case pcommon.ValueTypeInt:
-		return r.strings.str(strconv.FormatInt(v.Int(), 10))
+		return l.integer(int64(v.bits)) // its bits
 	case pcommon.ValueTypeDouble:
-		return number(v.Double())
+		return number(math.Float64frombits(v.bits))
 	case pcommon.ValueTypeBytes:
-		return r.cut(base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()), r.limits.Value)
+		return l.cut(base64.StdEncoding.EncodeToString([]byte(v.text)), l.limits.Value)
 	case pcommon.ValueTypeEmpty:
 		return ""
 	}
-	return r.cut(v.AsString(), r.limits.Value)
+	return l.cut(v.nested.AsString(), l.limits.Value)
 }
 
-func (r *Reader) cut(s string, n int) string {
+// asString is the text of a value as pdata writes it.
+func (v *rawValue) asString() string {
+	switch v.kind {
+	case pcommon.ValueTypeStr:
+		return v.text
+	case pcommon.ValueTypeBool:
+		return strconv.FormatBool(v.bits != 0)
+	case pcommon.ValueTypeInt:
+		return strconv.FormatInt(int64(v.bits), 10) // its bits
+	case pcommon.ValueTypeDouble:
+		return pcommon.NewValueDouble(math.Float64frombits(v.bits)).AsString()
+	case pcommon.ValueTypeBytes:
+		return base64.StdEncoding.EncodeToString([]byte(v.text))
+	case pcommon.ValueTypeEmpty:
+		return ""
+	}
+	return v.nested.AsString()
+}
+
+// integer writes a number; the same few come again and again.
+func (l *lane) integer(n int64) string {
+	known := &l.ints[uint8(n)] // its low bits
+	if known.text == "" || known.n != n {
+		*known = intText{n, strconv.FormatInt(n, 10)}
+	}
+	return known.text
+}
+
+func (l *lane) cut(s string, n int) string {
 	if !utf8.ValidString(s) {
-		r.notes.add(NoteInvalidText, 1)
+		l.notes.add(NoteInvalidText, 1)
 		s = strings.ToValidUTF8(s[:min(len(s), n)], "\ufffd")
 	}
 	out, was := cut(s, n)
 	if was {
-		r.notes.add(NoteCut, 1)
+		l.notes.add(NoteCut, 1)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -377,16 +378,26 @@ func TestCut(t *testing.T) {
 
 func TestInternerIsBounded(t *testing.T) {
 	in := newInterner()
+	often := strings.Clone("GET")
+	in.str(often)
+	in.str(often)
 	long := strings.Repeat("x", internLength+1)
-	in.str(long)
-	if len(in.seen) != 0 {
-		t.Error("a long string was kept")
+	if in.str(long) != long {
+		t.Error("a long string is another")
 	}
 	for i := range internSize + 100 {
 		in.str(string(rune(i%0x10000)) + string(rune(i/0x10000)) + "k")
 	}
-	if len(in.seen) > internSize {
-		t.Errorf("%d strings kept", len(in.seen))
+	if len(in.slots) != internSlots {
+		t.Errorf("room for %d strings", len(in.slots))
+	}
+	in.str(often)
+	if got := in.str(strings.Clone("GET")); unsafe.StringData(got) != unsafe.StringData(often) {
+		t.Error("a string that comes again has several copies")
+	}
+	in.borrowed = true
+	if got := in.str(long); unsafe.StringData(got) == unsafe.StringData(long) {
+		t.Error("a borrowed string is kept")
 	}
 }
 

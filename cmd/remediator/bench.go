@@ -69,7 +69,7 @@ and each row is printed as soon as it is measured.`,
 		},
 	}
 	fl := c.Flags()
-	fl.IntSliceVar(&o.Spans, "spans", []int{10_000, 100_000, 1_000_000}, "numbers of spans to rank over")
+	fl.IntSliceVar(&o.Spans, "spans", []int{10_000, 100_000, 1_000_000}, "numbers of spans to rank over; the largest is decoded too, 100,000 at most")
 	fl.IntVar(&o.Lines, "logs", 200_000, "number of log lines to group")
 	fl.StringVar(&o.Drain3, "drain3", "", "Python interpreter with Drain3, to run beside (default: left out)")
 	fl.IntVar(&o.Runs, "runs", 3, "runs of each measurement, after one to warm up")

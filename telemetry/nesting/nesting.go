@@ -66,14 +66,27 @@ func Proto(data []byte) error {
 	if deep(data, Depth, &outer) {
 		return ErrTooDeep
 	}
-	if outer > free+len(data)/protoBytes {
+	if Crowded(outer, len(data)) {
 		return ErrTooMany
 	}
 	return nil
 }
 
+// Crowded is whether so many messages of the outer three levels are more than an export of a size may hold.
+func Crowded(outer, size int) bool { return outer > free+size/protoBytes }
+
+// Nested is whether a field's content is itself nested deeper than some levels.
+func Nested(content string, levels int) bool {
+	return len(content) >= 2*levels && nested(content, levels) // a level takes two bytes at least
+}
+
+func nested(content string, levels int) bool {
+	outer := 0
+	return deep(content, levels, &outer)
+}
+
 // deep counts the length-delimited fields of the outer three levels on its way.
-func deep(data []byte, left int, outer *int) bool {
+func deep[T string | []byte](data T, left int, outer *int) bool {
 	if left == 0 {
 		return true
 	}
@@ -123,7 +136,7 @@ func deep(data []byte, left int, outer *int) bool {
 // varint reads a number and how many bytes it took, 0 when it is cut off or too long. As in the decoder, what
 // does not fit into 64 bits is lost and no error: [encoding/binary.Uvarint] refuses it, and an export
 // written so would be passed by the guard and taken by the decoder.
-func varint(data []byte) (v uint64, n int) {
+func varint[T string | []byte](data T) (v uint64, n int) {
 	for shift := 0; shift < 64; shift += 7 {
 		if n >= len(data) {
 			return 0, 0
