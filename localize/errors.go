@@ -109,8 +109,12 @@ func (a *analysis) findErrors() {
 	votes := map[failurePlace]float64{}
 	below := map[failurePlace]map[int32]float64{}
 	total := 0.0
+	wholeOnly := a.passTorn()
 	a.eachRequest(a.cur, func(t, root int) {
 		tr, recs := &a.cur.traces[t], a.cur.recs[t]
+		if wholeOnly && torn(tr) {
+			return
+		}
 		if root == a.cur.outcomes[t].root && !a.cur.outcomes[t].failed || root != a.cur.outcomes[t].root && recs[root].outcome != failed {
 			return
 		}

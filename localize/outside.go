@@ -176,8 +176,11 @@ func hasIdentifier(body string) bool {
 // peerFault recognises an outside peer whose own behaviour changed: it fails on first attempts or
 // takes longer, while the caller handles it as before.
 func (a *analysis) peerFault(suspects []ranked) verdict {
-	if len(suspects) == 0 || len(a.base.traces) == 0 {
+	if len(suspects) == 0 {
 		return verdict{}
+	}
+	if len(a.base.traces) == 0 {
+		return a.peerUnknown(suspects[0].service)
 	}
 	top := suspects[0].service
 	best := verdict{}
@@ -213,6 +216,24 @@ func (a *analysis) peerFault(suspects []ranked) verdict {
 		}
 		v := verdict{cause: cause, outside: a.k.outside.peer.of(share), why: []string{fmt.Sprintf(
 			"%s, %s, itself behaves differently than when healthy (%s of what went wrong), and %s handles it as before", k.to, what, percent(clamp01(share)), k.from)}}
+		if v.outside > best.outside {
+			best = v
+		}
+	}
+	return best
+}
+
+// peerUnknown recognises that what fails are the calls of an outside peer, which no healthy traces tell from calls that are wrong.
+// Stores are left out: what they refuse is mostly the statement that was sent.
+func (a *analysis) peerUnknown(top string) verdict {
+	best := verdict{}
+	for _, k := range sortedEdges(a.peerFailed) {
+		kind := a.graph.kinds[k.to]
+		if k.from != top || k.to == "" || a.isService(k.to) || kind == nodeDatabase || kind == nodeCache || kind == nodeQueue {
+			continue
+		}
+		v := verdict{cause: CauseUnclear, outside: a.k.outside.peer.of(a.peerFailed[k]), why: []string{fmt.Sprintf(
+			"%s of what went wrong began at calls of %s, which sends no telemetry of its own, and there are no healthy traces to show how %s coped with it before", percent(clamp01(a.peerFailed[k])), k.to, top)}}
 		if v.outside > best.outside {
 			best = v
 		}

@@ -74,6 +74,10 @@ func (a *analysis) write(res *Result, suspects []ranked, v verdict, present floa
 		}
 	}
 	switch v.cause {
+	case CauseUnclear:
+		if v.outside > 0 {
+			decline("whether the system's code or what it calls is to blame cannot be told without healthy traces")
+		}
 	case CauseExternal:
 		decline("the cause lies outside the system's code; no change of it would remove the cause")
 	case CauseResource:
