@@ -2,6 +2,7 @@ package localize
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -145,6 +146,7 @@ func tidyPatterns(in []Pattern) []Pattern {
 		return strings.Compare(x.Text, y.Text)
 	})
 	for i := range out {
+		out[i].Values = maps.Clone(out[i].Values) // the case keeps its own
 		for k, v := range out[i].Values {
 			out[i].Values[k] = round6(v)
 		}
