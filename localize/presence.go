@@ -9,11 +9,20 @@ import (
 // questions that do not depend on where the fault is. Each ramp starts where chance ends: with a
 // handful of questions per window, a z score of 4 comes up by chance once in several thousand.
 //
-// Whoever looks needs a place to begin even where little is sure, so there are two answers: listed
-// decides whether suspects are named at all, sure how confident anybody may be. They differ in what a
-// burst of log records is worth: to the second it is one event, and a lone warning is none.
+// There are two answers: listed decides whether suspects are named at all, sure how confident anybody may be. To the
+// first, log records and short resources count as soon as chance explains them no oftener than
+// present.false_alarm allows; to the second only as far as they are strong, and a lone warning does not.
 func (a *analysis) present() (listed, sure float64) {
-	return a.presence(func(e *raisedEvent) float64 { return e.z }, 1), a.presence(func(e *raisedEvent) float64 { return e.sure }, 2)
+	sure = a.presence(func(e *raisedEvent) float64 { return e.sure }, 2)
+	if !a.comparesLogs() {
+		listed = a.presence(func(e *raisedEvent) float64 { return e.z }, 1)
+	} else {
+		listed = a.presence(func(*raisedEvent) float64 { return 0 }, 1)
+	}
+	if min(a.logAlarm(), a.shortage()) <= a.k.combine.falseAlarm {
+		listed = 1
+	}
+	return listed, sure
 }
 
 // presence asks the questions; warnings is how many different warnings are a sign by themselves.

@@ -28,6 +28,7 @@ type analysis struct {
 	calledBy         map[string][]string
 	symptom          Symptom
 	worst, worstSlow float64 // strongest evidence of any root operation
+	edges            int     // root operations that were compared
 	onset            int64   // when users began to notice
 	causeOnset       int64   // when the cause must have been there, see findCauseOnset
 

@@ -17,6 +17,7 @@ type metricShift struct {
 	cur, base            float64 // medians
 	at                   int64   // when it moved
 	unit                 string
+	share                float64 // of its limit, 0 where the series says none
 }
 
 // findShifts lists the series that moved out of their healthy range, strongest first. The test
@@ -139,7 +140,7 @@ func shiftOf(s *telemetry.Series, base []float64, restless float64, k *metricCon
 		label += " " + x.Key + "=" + x.Value
 	}
 	return metricShift{service: s.Resource.Service, name: s.Name, label: label, class: classify(s.Name), strength: strength,
-		deviation: dev, cur: mc, base: mb, at: vals[at].t, unit: s.Unit}, true
+		deviation: dev, cur: mc, base: mb, at: vals[at].t, unit: s.Unit, share: shareOf(s, mc)}, true
 }
 
 // saturation weakens shifts of a share of a limit that stays far below it: a pod that goes from
@@ -150,7 +151,7 @@ func saturation(s *telemetry.Series, cur, base float64, k *metricConstants) floa
 		return 1
 	}
 	words := nameWords(s.Name)
-	share := slices.Contains(words, "utilization") || slices.Contains(words, "ratio") || slices.Contains(words, "pct") || slices.Contains(words, "percent")
+	share := isShare(words)
 	switch {
 	case slices.Contains(words, "hit"): // the lower the worse
 		return 1
@@ -164,4 +165,23 @@ func saturation(s *telemetry.Series, cur, base float64, k *metricConstants) floa
 		return k.memory
 	}
 	return 1
+}
+
+// isShare says that a series is a share of a limit, by the words of its name.
+func isShare(words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool {
+		return w == "utilization" || w == "ratio" || w == "pct" || w == "percent"
+	})
+}
+
+// shareOf is which share of its limit a resource is at, 0..1 and beyond, 0 where the series does not say it.
+func shareOf(s *telemetry.Series, v float64) float64 {
+	words := nameWords(s.Name)
+	switch {
+	case classify(s.Name) != classResource || !isShare(words) || slices.Contains(words, "hit"):
+		return 0
+	case v > 1.5: // in percent
+		return v / 100
+	}
+	return v
 }

@@ -93,6 +93,56 @@ func zRate(k1, t1, k2, t2 float64) float64 {
 	return d / math.Sqrt(n*p*(1-p))
 }
 
+// binomialTail is how likely at least k of k+rest events fall where each falls with probability p:
+// the regularised incomplete beta function I_p(k, rest+1), by its continued fraction (Press et al., Numerical
+// Recipes, 2007, section 6.4; Lentz's method). It takes counts that are no whole numbers.
+func binomialTail(k, rest, p float64) float64 {
+	switch {
+	case k <= 0 || p >= 1:
+		return 1
+	case p <= 0:
+		return 0
+	}
+	a, b := k, rest+1
+	ga, _ := math.Lgamma(a)
+	gb, _ := math.Lgamma(b)
+	gab, _ := math.Lgamma(a + b)
+	front := math.Exp(gab - ga - gb + a*math.Log(p) + b*math.Log1p(-p))
+	if p < (a+1)/(a+b+2) {
+		return front * betaFraction(a, b, p) / a
+	}
+	return 1 - front*betaFraction(b, a, 1-p)/b
+}
+
+// upperNormal is how likely a standard normal value is above z.
+func upperNormal(z float64) float64 { return 0.5 * math.Erfc(z/math.Sqrt2) }
+
+// betaFraction is the continued fraction of the incomplete beta function.
+func betaFraction(a, b, x float64) float64 {
+	const tiny, steps, exact = 1e-300, 300, 1e-12
+	away := func(v float64) float64 {
+		if math.Abs(v) < tiny {
+			return tiny
+		}
+		return v
+	}
+	c, d := 1.0, 1/away(1-(a+b)*x/(a+1))
+	f := d
+	for i := range steps {
+		m := float64(i + 1)
+		up := m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m))
+		d, c = 1/away(1+up*d), away(1+up/c)
+		f *= d * c
+		down := -(a + m) * (a + b + m) * x / ((a + 2*m) * (a + 2*m + 1))
+		d, c = 1/away(1+down*d), away(1+down/c)
+		f *= d * c
+		if math.Abs(d*c-1) < exact {
+			break
+		}
+	}
+	return f
+}
+
 // clamp01 bounds x to 0..1.
 func clamp01(x float64) float64 { return min(max(x, 0), 1) }
 

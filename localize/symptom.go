@@ -115,6 +115,7 @@ func findSymptom(a *analysis, inc incident.Incident) Symptom {
 	if len(edges) == 0 {
 		return Symptom{Kind: SymptomNone}
 	}
+	a.edges = len(edges)
 	for i := range edges {
 		a.worst = max(a.worst, edges[i].strength())
 		a.worstSlow = max(a.worstSlow, edges[i].slowEvidence())

@@ -68,6 +68,7 @@ type combineConstants struct {
 	presentEdge, presentError, presentWarning, presentMany slope
 	presentByChance                                        float64
 	presentFailed, presentShape, presentQuiet              float64
+	falseAlarm, presentShort                               float64
 }
 
 func (c *combineConstants) list(t *table) {
@@ -84,6 +85,8 @@ func (c *combineConstants) list(t *table) {
 	t.num(&c.presentQuiet, "present.warning_most", 0.8, "how sure warnings alone can make it", "")
 	t.slope(&c.presentMany, "present.series", 2, 4.5, "z score of how many series moved, over how many move by chance", "")
 	t.num(&c.presentByChance, "present.by_chance", 0.03, "share of series that move by chance", "one in fifty by construction of restlessness, and some")
+	t.num(&c.falseAlarm, "present.false_alarm", 0.005, "how likely records or a short resource may be by chance for anybody to be named for them, all questions counted", "half of the one healthy window in a hundred in which somebody may be named; the other half is for requests, orders and series")
+	t.num(&c.presentShort, "present.short", 0.03, "how often a resource is at its limit where nothing is wrong", "")
 	t.num(&c.presentFailed, "present.failed", 0.8, "how sure failed requests make it where there is no healthy window", "")
 	t.num(&c.presentShape, "present.shape", 0.7, "how sure a known shape of failure makes it where there is no healthy window", "")
 }
