@@ -125,12 +125,26 @@ func requestClass(tr *telemetry.Trace, recs []spanRec, root int, ops *operations
 	if !isCatchAll(ops.list[op].name) {
 		return op
 	}
-	for _, i := range tr.Order() {
+	order := tr.Order()
+	if torn(tr) {
+		// What hung below a lost span stands beside the root now, so that depth says nothing: the earliest was reached first.
+		order = byStart(len(tr.Spans))
+	}
+	for _, i := range order {
 		if tr.Spans[i].Resource.Service != tr.Spans[root].Resource.Service {
 			return ops.combine(op, recs[i].op)
 		}
 	}
 	return op
+}
+
+// byStart lists the n spans of a trace as they are.
+func byStart(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
 }
 
 // isCatchAll says that an operation's name does not tell requests apart.

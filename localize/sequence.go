@@ -33,7 +33,10 @@ const endOfSequence = int32(-1)
 
 // sequences groups the log events of a window.
 func sequences(w *window, events []int32) []sequence {
-	type key struct{ trace, span, service int32 }
+	type key struct {
+		trace, span, service int32
+		lost                 telemetry.SpanID // the record's span, where the trace lacks it: its steps are none of another span's
+	}
 	index := make(map[key]int, len(w.ds.Logs)/2)
 	var out []sequence
 	services := newServiceNumbers()
@@ -43,14 +46,17 @@ func sequences(w *window, events []int32) []sequence {
 			continue
 		}
 		r := &w.ds.Logs[i]
-		k := key{link.Trace, link.Span, services.of(r.Resource)}
+		k := key{trace: link.Trace, span: link.Span, service: services.of(r.Resource)}
+		if link.Tie == telemetry.ByTrace && !r.Span.IsZero() {
+			k.span, k.lost = -1, r.Span
+		}
 		at, ok := index[k]
 		if !ok {
 			at = len(out)
 			index[k] = at
 			s := sequence{trace: link.Trace, service: r.Resource.Service}
-			if link.Span >= 0 {
-				s.end = w.traces[link.Trace].Spans[link.Span].End()
+			if k.span >= 0 {
+				s.end = w.traces[k.trace].Spans[k.span].End()
 			}
 			out = append(out, s)
 		}

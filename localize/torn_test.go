@@ -1,7 +1,9 @@
 package localize
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/telemetry"
@@ -82,5 +84,48 @@ func TestAFailingPeerWithoutHealthyTracesIsLeftOpen(t *testing.T) {
 	r := Rank(incident.Incident{}, evidence(cur, telemetry.Dataset{}), Options{Threshold: 0.01})
 	if r.Decision != Abstain || r.Cause != CauseUnclear || len(r.Suspects) == 0 {
 		t.Errorf("%s\n%s", r.Why, says(r))
+	}
+}
+
+// Requests that a gateway has one name for are told apart by what they reach first, whatever was lost further down.
+func TestATornTraceIsOfTheSameKindAsAWholeOne(t *testing.T) {
+	w := newWorld(base, 1)
+	request := func() node {
+		n := chain(ledger(10 * ms))
+		n.name = "/*"
+		return n
+	}
+	for i := range 2 {
+		w.trace(time.Duration(i)*time.Second, request())
+	}
+	ds := w.dataset()
+	second := ds.Spans[len(ds.Spans)-1].Trace
+	ds.Spans = slices.DeleteFunc(ds.Spans, func(s telemetry.Span) bool { return s.Trace == second && s.Name == "POST basket" })
+	win := newWindow(&ds, newOperations())
+	if !torn(&win.traces[1]) || torn(&win.traces[0]) || win.outcomes[0].op != win.outcomes[1].op {
+		t.Errorf("torn %v and %v, kinds %d and %d", torn(&win.traces[0]), torn(&win.traces[1]), win.outcomes[0].op, win.outcomes[1].op)
+	}
+}
+
+// Log records keep the order of their own span when the trace lost it.
+func TestRecordsOfALostSpanAreASequenceOfTheirOwn(t *testing.T) {
+	w := newWorld(base, 1)
+	inner := node{service: "edge", name: "step", kind: telemetry.KindInternal, self: ms, logs: []string{"INFO begin", "INFO done"}}
+	outer := server("edge", "GET /", ms, inner)
+	outer.after, outer.logs = 5*ms, []string{"INFO answered"}
+	w.trace(0, outer)
+	for _, lost := range []bool{false, true} {
+		ds := w.dataset()
+		if lost {
+			ds.Spans = slices.DeleteFunc(slices.Clone(ds.Spans), func(s telemetry.Span) bool { return s.Name == "step" })
+		}
+		win := newWindow(&ds, newOperations())
+		var lengths []int
+		for _, s := range sequences(win, make([]int32, len(ds.Logs))) {
+			lengths = append(lengths, len(s.steps))
+		}
+		if slices.Sort(lengths); !slices.Equal(lengths, []int{1, 2}) {
+			t.Errorf("lost %v: sequences of %v records, want 1 and 2", lost, lengths)
+		}
 	}
 }
