@@ -23,7 +23,10 @@ func benchCommand(io stdio) *cobra.Command {
 normalised and correlated, how long the ranking takes and how much memory it needs at each size, and how
 many log lines a second become templates; beside Drain3 (PyPI) where --drain3 names a Python that has it
 (internal/benchmark/install-drain3 makes one). Every figure is the median of several runs,
-and each row is printed as soon as it is measured.`,
+and each row is printed as soon as it is measured.
+
+Exit code 0: everything was measured. Exit code 2: the command line is off. Exit code 4: the Python of --drain3 is not
+there or cannot be run, or this machine could not do what is measured.`,
 		Example: `  remediator bench
   remediator bench --spans 10000,100000 --logs 50000 --format json
   remediator bench --drain3 "$(internal/benchmark/install-drain3)"`,

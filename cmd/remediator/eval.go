@@ -41,7 +41,14 @@ func evalCommand(io stdio) *cobra.Command {
 		Short: "Measure the ranking on incidents whose cause is known",
 		Long: `Ranks every case of a corpus as run does and compares with the answers, which are read
 afterwards. A corpus is a directory with corpus.json ({"name": ..., "cases": [...]}) and one incident bundle per
-case with a truth.json. Ranks are strict: what ties takes the worst place.`,
+case with a truth.json. Ranks are strict: what ties takes the worst place.
+
+How far a long measurement is, and how long its step still takes, is said on standard error. What it writes is put in its
+place as a whole: stopped by Ctrl-C, it leaves the files of the last run as they were.
+
+Exit code 0: everything was measured, however good or bad the figures are. Exit code 2: the command line is off. Exit code 3:
+a corpus or a case cannot be read, a file cannot be written, or misses.md does not explain the misses that were found.
+Exit code 1: it was stopped.`,
 		Example: `  remediator eval --corpus ../corpora/nezha --cases
   remediator eval --corpus DIR --corpus DIR --format json --predictions out.jsonl`,
 		Args: noArgs,
@@ -67,7 +74,10 @@ case with a truth.json. Ranks are strict: what ties takes the worst place.`,
 
 // evaluatedTool is what eval measures: loading and ranking as run does them.
 func evaluatedTool() *evaluate.Tool {
-	return &evaluate.Tool{Load: loadForEval, Rank: localize.Rank, Now: time.Now,
+	study := func(in incident.Incident, ev localize.Evidence) func(localize.Options) localize.Result {
+		return localize.NewStudy(in, ev).Rank
+	}
+	return &evaluate.Tool{Load: loadForEval, Rank: localize.Rank, Study: study, Now: time.Now,
 		Miner: func() evaluate.Templates { return localize.NewTemplates() }, Paths: localize.CriticalPaths, Spans: readTraceDocument}
 }
 
@@ -163,7 +173,12 @@ func runEval(ctx context.Context, o evalOptions, io stdio) error {
 	if o.all {
 		o.want = evaluate.Wanted{Cases: true, Healthy: true, Ablation: true, Sensitivity: true, Calibrate: true, LeaveOut: true}
 	}
-	sections, reports, err := evaluatedTool().Measure(ctx, corpora, o.want)
+	tool := evaluatedTool()
+	tool.Progress = newMeasuring(io.err, time.Now).tell
+	sections, reports, err := tool.Measure(ctx, corpora, o.want)
+	if ctx.Err() != nil {
+		return ctx.Err() // before anything is written
+	}
 	if err != nil {
 		return inputError(err)
 	}
@@ -190,7 +205,10 @@ func writePredictions(file string, reports []*evaluate.Report) error {
 	if err := evaluate.WritePredictions(&b, all); err != nil {
 		return err
 	}
-	return os.WriteFile(file, b.Bytes(), 0o644)
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(file, b.Bytes(), 0o644) // a pipe, a terminal
+	}
+	return evaluate.WriteWhole(file, b.Bytes())
 }
 
 // readTraceDocument reads one file of traces.

@@ -15,7 +15,13 @@ type Ablation struct {
 	Signals   []localize.Signal
 	Without   []Outcome // by signal
 	Only      []Outcome // by signal
+	Spectra   []localize.Spectrum
+	Instead   []Outcome // by formula, in the place of the first
+	Alone     []Outcome // by formula, without all other signals
 }
+
+// spectrumSignal is the signal that the formulas are about.
+const spectrumSignal = "ochiai"
 
 // Ablate ranks everything without each signal in turn, and with each signal alone.
 func (t *Tool) Ablate(ctx context.Context, corpora []*Corpus, signals []localize.Signal) (*Ablation, error) {
@@ -34,12 +40,30 @@ func (t *Tool) Ablate(ctx context.Context, corpora []*Corpus, signals []localize
 		o.Without = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == s.Name })
 		variants = append(variants, Variant{"only " + s.Name, o})
 	}
-	outcomes, err := t.Sweep(ctx, corpora, variants, 2)
+	spectra := localize.Spectra()
+	for _, s := range spectra {
+		o := t.Options
+		o.Spectrum = s.Name
+		variants = append(variants, Variant{"operations by " + s.Title, o})
+	}
+	for _, s := range spectra {
+		o := t.Options
+		o.Spectrum = s.Name
+		o.Without = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == spectrumSignal })
+		variants = append(variants, Variant{"operations alone, by " + s.Title, o})
+	}
+	outcomes, err := t.Sweep(ctx, corpora, "ablation", variants, 2)
 	if err != nil {
 		return nil, err
 	}
-	n := len(signals)
-	return &Ablation{Published: outcomes[0], Signals: signals, Without: outcomes[1 : 1+n], Only: outcomes[1+n:]}, nil
+	rest := outcomes[1:]
+	next := func(n int) []Outcome {
+		part := rest[:n]
+		rest = rest[n:]
+		return part
+	}
+	return &Ablation{Published: outcomes[0], Signals: signals, Without: next(len(signals)), Only: next(len(signals)),
+		Spectra: spectra, Instead: next(len(spectra)), Alone: next(len(spectra))}, nil
 }
 
 // Table prints the figures of every variant.
@@ -73,6 +97,20 @@ func (a *Ablation) Table(w io.Writer, markdown bool) {
 		row(only, "only "+s.Name, &a.Only[i])
 	}
 	only.write(w, markdown)
+	fmt.Fprintln(w)
+	instead := newTable(append(titles[:len(titles):len(titles)], "source")...)
+	formula := func(name, source string, o *Outcome) {
+		row(instead, name, o)
+		last := &instead.rows[len(instead.rows)-1]
+		*last = append(*last, source)
+	}
+	for i, s := range a.Spectra {
+		formula("operations by "+s.Title, s.Source, &a.Instead[i])
+	}
+	for i, s := range a.Spectra {
+		formula("operations alone, by "+s.Title, s.Source, &a.Alone[i])
+	}
+	instead.write(w, markdown)
 }
 
 // Sensitivity is what each constant matters.
@@ -92,7 +130,7 @@ func (t *Tool) Sense(ctx context.Context, corpora []*Corpus, constants []localiz
 			variants = append(variants, Variant{fmt.Sprintf("%s times %g", c.Name, factor), o})
 		}
 	}
-	outcomes, err := t.Sweep(ctx, corpora, variants, 1)
+	outcomes, err := t.Sweep(ctx, corpora, "sensitivity", variants, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,8 @@ wrong with their baselines; nobody is to be named. The windows of one recording 
 recording, so they are not independent, and the interval, which takes them to be, is too narrow: the column of recordings says how many
 different ones there are, and in how many of these anything was named at all. "Acted on" counts alarms that were sure enough to act.`
 
-	aboutAblation = `Each row leaves one signal out, the second table keeps only one. A signal may matter little here since others say the same; two that
+	aboutAblation = `Each row leaves one signal out, the second table keeps only one, the third compares operations with the bad traces by relatives of
+Ochiai's coefficient (Wong et al., A Survey on Software Fault Localization, IEEE TSE 2016). A signal may matter little here since others say the same; two that
 never matter alone may matter together. Numbers in brackets are differences to the published ranking. Of
 made-up incidents the first 25 are taken. False alarms are counted over one half of
 each different healthy recording against the other, both ways.`

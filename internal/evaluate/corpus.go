@@ -35,6 +35,7 @@ type Corpus struct {
 
 	load  func(id string) (incident.Incident, localize.Evidence, error) // nil: the tool's Load of the case's directory
 	truth func(id string) ([]byte, error)                               // nil: the case's truth.json
+	held  map[string]*kept                                              // cases in memory, see hold
 }
 
 // Made is a corpus of incidents that are not files.
@@ -151,9 +152,12 @@ func headsPage(name string) bool {
 
 // readLabel reads a regular file: a pipe would be waited for without end.
 func readLabel(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+	info, err := os.Lstat(name)
 	if err != nil {
 		return nil, err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("%s is a symbolic link, which may lead anywhere; put the file itself there", name)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", name)

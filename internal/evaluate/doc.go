@@ -13,4 +13,5 @@
 //	tool.go        the runs, one bundle in memory at a time
 //	healthy.go     windows in which nothing is wrong
 //	variant.go     the same cases under other options
+//	hold.go        cases that are ranked many times, read and looked at once
 package evaluate

@@ -56,12 +56,15 @@ type window struct {
 // baseline. Nobody is to be named.
 func (t *Tool) Healthy(ctx context.Context, corpora []*Corpus, nothingWrong map[string]bool) (*Health, error) {
 	out := &Health{}
+	done := 0
 	for _, c := range corpora {
 		byCut := map[string]*Group{}
 		var order []string
 		seen := map[string]map[uint64]bool{}
 		loud := map[string]map[uint64]bool{}
 		for _, id := range c.Cases {
+			t.progress("healthy windows", done, countCases(corpora))
+			done++
 			in, ev, err := t.load(c, id)
 			if err != nil {
 				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/localize"
 )
 
@@ -38,6 +37,9 @@ const weightPrefix = "weight."
 // other corpora, the published value where they are equal; see merit for the score. If much were to gain
 // that way, the published weights would hang on the cases they were developed on.
 func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample) (*Holdout, error) {
+	if len(corpora) == 0 {
+		return &Holdout{}, nil
+	}
 	out := &Holdout{}
 	for _, c := range corpora {
 		var rest, own []Sample
@@ -55,9 +57,11 @@ func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample
 		l.Together, _ = Judge(own, localize.PublishedCalibration())
 		out.Corpora = append(out.Corpora, l)
 	}
-	held, err := t.hold(ctx, corpora)
-	if err != nil {
-		return nil, err
+	if corpora[0].held == nil {
+		var err error
+		if corpora, err = t.hold(ctx, corpora); err != nil {
+			return nil, err
+		}
 	}
 	var weights []string
 	for _, c := range localize.Constants() {
@@ -65,6 +69,7 @@ func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample
 			weights = append(weights, c.Name)
 		}
 	}
+	tried := 0
 	known := map[string]*Outcome{} // by scale, so that folds that go the same way share the work
 	measure := func(scales []map[string]float64) error {
 		var missing []Variant
@@ -81,7 +86,7 @@ func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample
 		if len(missing) == 0 {
 			return nil
 		}
-		outcomes, err := t.Sweep(ctx, held, missing, 0)
+		outcomes, err := t.Sweep(ctx, corpora, fmt.Sprintf("leaving out, weight %d of %d", tried, len(weights)), missing, 0)
 		for i := range outcomes {
 			known[outcomes[i].Variant] = &outcomes[i]
 		}
@@ -94,7 +99,8 @@ func (t *Tool) LeaveOut(ctx context.Context, corpora []*Corpus, samples []Sample
 		m := merit(known[scaleKey(nil)], out.Corpora[i].Corpus)
 		out.Corpora[i].Gain = [2]int{m, m}
 	}
-	for _, name := range weights {
+	for i, name := range weights {
+		tried = i + 1
 		var scales []map[string]float64
 		for i := range out.Corpora {
 			for _, factor := range []float64{0.5, 2} {
@@ -153,45 +159,6 @@ func scaleKey(scale map[string]float64) string {
 		fmt.Fprintf(&b, "%s*%g ", name, scale[name])
 	}
 	return b.String()
-}
-
-// holdRecords bounds what hold keeps: a span with its attributes is about a kilobyte.
-const holdRecords = 2 << 20
-
-// hold reads corpora once, so that many rankings need not read them again; what would not fit is read every time.
-func (t *Tool) hold(ctx context.Context, corpora []*Corpus) ([]*Corpus, error) {
-	var out []*Corpus
-	kept := 0
-	for _, c := range corpora {
-		type loaded struct {
-			in incident.Incident
-			ev localize.Evidence
-		}
-		all := map[string]*loaded{}
-		for _, id := range c.Cases {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if kept > holdRecords {
-				break
-			}
-			in, ev, err := t.load(c, id)
-			if err != nil {
-				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
-			}
-			kept += records(&ev.Incident) + records(&ev.Baseline)
-			all[id] = &loaded{in, ev}
-		}
-		h := *c
-		h.load = func(id string) (incident.Incident, localize.Evidence, error) {
-			if l := all[id]; l != nil {
-				return l.in, l.ev, nil
-			}
-			return t.load(c, id)
-		}
-		out = append(out, &h)
-	}
-	return out, nil
 }
 
 // Table prints both halves.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -76,12 +78,34 @@ func Pages(dir string, sections []Section, reports []*Report, noted func(corpus 
 		r.MissTable(b, notes, true)
 		misses = append(misses, r.Misses()...)
 	}
-	for name, b := range pages {
-		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		if err := WriteWhole(filepath.Join(dir, name), pages[name].Bytes()); err != nil {
 			return err
 		}
 	}
 	return notes.Check(misses)
+}
+
+// WriteWhole puts a file in its place when all of it is written, so that whoever stops the program finds the old one or
+// the new one.
+func WriteWhole(name string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // gone by then if all went well
+	if _, err := tmp.Write(data); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
 }
 
 // Overview prints the figures of all corpora side by side.

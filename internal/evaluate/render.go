@@ -142,14 +142,23 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 	}
 	// Rankings by the hundred are affordable on what is recorded, and on a few of what is made up.
 	var recorded, some []*Corpus
-	for i, c := range labelled {
+	for _, c := range labelled {
 		few := *c
 		if c.load != nil {
 			few.Cases = c.Cases[:min(len(c.Cases), fewMade)]
-		} else {
-			recorded = append(recorded, sparse(c, reports[i]))
 		}
 		some = append(some, &few)
+	}
+	if want.Ablation || want.Sensitivity || want.LeaveOut {
+		var err error
+		if some, err = t.hold(ctx, some); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, c := range some {
+		if c.load == nil {
+			recorded = append(recorded, sparse(c, reports[i]))
+		}
 	}
 	if want.Ablation {
 		a, err := t.Ablate(ctx, some, localize.Signals())

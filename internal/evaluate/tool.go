@@ -19,6 +19,11 @@ type Tool struct {
 	Load func(dir string) (incident.Incident, localize.Evidence, error)
 	// Rank is localize.Rank, or what stands in its place.
 	Rank func(incident.Incident, localize.Evidence, localize.Options) localize.Result
+	// Study looks at an incident once, to rank it under many options with the results that Rank has; nil ranks anew each
+	// time.
+	Study func(incident.Incident, localize.Evidence) func(localize.Options) localize.Result
+	// Progress is told how far a step of the measurement is; nil tells nobody.
+	Progress func(step string, done, of int)
 	// Options are those that the product ranks with.
 	Options localize.Options
 	// Miner makes what groups log messages.
@@ -51,10 +56,11 @@ type Answer struct {
 // Run ranks every case of a corpus of bundles, in its order, one in memory at a time.
 func (t *Tool) Run(ctx context.Context, c *Corpus) ([]Answer, error) {
 	var out []Answer
-	for _, id := range c.Cases {
+	for i, id := range c.Cases {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		t.progress("ranking "+c.Name, i, len(c.Cases))
 		a, err := t.run(c, id)
 		if err != nil {
 			return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
@@ -92,6 +98,12 @@ func (t *Tool) run(c *Corpus, id string) (Answer, error) {
 		willing = again.Decision == localize.Act
 	}
 	return Answer{Prediction: Predict(id, &res, ev.Changes), Result: res, Grounds: localize.GroundsOf(&ev), Willing: willing, Cost: cost}, nil
+}
+
+func (t *Tool) progress(step string, done, of int) {
+	if t.Progress != nil {
+		t.Progress(step, done, of)
+	}
 }
 
 func (t *Tool) load(c *Corpus, id string) (incident.Incident, localize.Evidence, error) {

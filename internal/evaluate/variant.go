@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/remediator/remediator/incident"
 	"github.com/remediator/remediator/localize"
 )
 
@@ -39,9 +38,9 @@ func (o *Outcome) Sum(except ...string) Metrics {
 	return out
 }
 
-// Sweep ranks every case under every variant, one bundle in memory at a time, and reads the answers when all
-// that is done. Where healthy is set, halves of every different healthy recording are ranked too.
-func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant, healthy int) ([]Outcome, error) {
+// Sweep ranks every case under every variant and reads the answers when all that is done. Where healthy is set,
+// halves of every different healthy recording are ranked too.
+func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, step string, variants []Variant, healthy int) ([]Outcome, error) {
 	out := make([]Outcome, len(variants))
 	predictions := make([]map[string]map[string]Prediction, len(variants))
 	for v := range variants {
@@ -55,22 +54,29 @@ func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant,
 		}
 	}
 	seen := map[uint64]bool{}
+	done := 0
 	for _, c := range corpora {
 		for _, id := range c.Cases {
-			in, ev, err := t.load(c, id)
+			t.progress(step, done, countCases(corpora))
+			done++
+			k, err := t.kept(c, id)
 			if err != nil {
-				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
+				return nil, err
 			}
-			for v, p := range t.variants(ctx, in, &ev, id, variants) {
+			for v, p := range t.variants(ctx, k.ranker(t), &k.ev, id, variants) {
 				predictions[v][c.Name][id] = p
 			}
-			if digest := fingerprint(&ev.Baseline); healthy > 0 && !seen[digest] {
+			if healthy > 0 {
+				digest := fingerprint(&k.ev.Baseline)
+				if seen[digest] {
+					continue
+				}
 				seen[digest] = true
-				g := windowsOf(&ev, false)[0]
+				g := windowsOf(&k.ev, false)[0]
 				for _, w := range g.windows[:min(healthy, len(g.windows))] {
-					quiet := ev
-					quiet.Incident, quiet.Baseline = w.incident, w.baseline
-					for v, p := range t.variants(ctx, in, &quiet, id, variants) {
+					quiet := kept{in: k.in, ev: k.ev}
+					quiet.ev.Incident, quiet.ev.Baseline = w.incident, w.baseline
+					for v, p := range t.variants(ctx, quiet.ranker(t), &quiet.ev, id, variants) {
 						out[v].Healthy = count(out[v].Healthy, len(p.Services) > 0)
 					}
 				}
@@ -96,14 +102,22 @@ func (t *Tool) Sweep(ctx context.Context, corpora []*Corpus, variants []Variant,
 }
 
 // variants ranks one case under every variant.
-func (t *Tool) variants(ctx context.Context, in incident.Incident, ev *localize.Evidence, id string, variants []Variant) []Prediction {
+func (t *Tool) variants(ctx context.Context, rank func(localize.Options) localize.Result, ev *localize.Evidence, id string, variants []Variant) []Prediction {
 	out := make([]Prediction, len(variants))
 	each(len(variants), func(v int) {
 		if ctx.Err() != nil {
 			return
 		}
-		res := t.Rank(in, *ev, variants[v].Options)
+		res := rank(variants[v].Options)
 		out[v] = Predict(id, &res, ev.Changes)
 	})
 	return out
+}
+
+func countCases(corpora []*Corpus) int {
+	n := 0
+	for _, c := range corpora {
+		n += len(c.Cases)
+	}
+	return n
 }
