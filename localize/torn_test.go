@@ -100,7 +100,7 @@ func TestATornTraceIsOfTheSameKindAsAWholeOne(t *testing.T) {
 	}
 	ds := w.dataset()
 	second := ds.Spans[len(ds.Spans)-1].Trace
-	ds.Spans = slices.DeleteFunc(ds.Spans, func(s telemetry.Span) bool { return s.Trace == second && s.Name == "POST basket" })
+	ds.Spans = slices.DeleteFunc(ds.Spans, func(s telemetry.Span) bool { return s.Trace == second && s.Name == "POST ledger" })
 	win := newWindow(&ds, newOperations())
 	if !torn(&win.traces[1]) || torn(&win.traces[0]) || win.outcomes[0].op != win.outcomes[1].op {
 		t.Errorf("torn %v and %v, kinds %d and %d", torn(&win.traces[0]), torn(&win.traces[1]), win.outcomes[0].op, win.outcomes[1].op)
