@@ -28,10 +28,11 @@ type Calibration struct {
 func Uncalibrated() Calibration { return Calibration{Slope: 1} }
 
 // PublishedCalibration is what confidences are made with. The numbers were fitted by the command that
-// docs/localization/reliability.md names, which also shows how far they can be trusted. That few traces would make
-// a suspect likelier, as the fit has it by a hair, is chance, so it is left at nothing.
+// docs/localization/reliability.md names, which also shows how far they can be trusted. That of missing traces cannot come
+// from there, where every case has some: it was fitted to all cases with their traces taken away, with the other numbers
+// as they are (docs/localization.md, "How robust it is").
 func PublishedCalibration() Calibration {
-	return Calibration{Slope: 0.31, Offset: 1.47, NoBaseline: -0.41}
+	return Calibration{Slope: 0.31, Offset: 1.47, NoBaseline: -0.41, NoTraces: -0.54}
 }
 
 // MaxConfidence is where confidence ends: the signals are not independent, as the combination takes them to be, and
@@ -41,19 +42,16 @@ const MaxConfidence = 0.99
 // Grounds are the kinds of evidence that a confidence rests on.
 type Grounds struct {
 	Baseline bool `json:"baseline"` // anything healthy to compare with
-	Traces   bool `json:"traces"`   // enough of them to tell a habit from a single event
+	Traces   bool `json:"traces"`   // any of the incident: who called whom, and what became of it
 }
 
 // GroundsOf looks at what there is.
 func GroundsOf(ev *Evidence) Grounds {
 	return Grounds{
 		Baseline: len(ev.Baseline.Spans)+len(ev.Baseline.Logs)+len(ev.Baseline.Metrics) > 0,
-		Traces:   len(ev.Incident.Spans) >= fewSpans,
+		Traces:   len(ev.Incident.Spans) > 0,
 	}
 }
-
-// fewSpans is how many spans a window needs to be more than a handful of examples.
-const fewSpans = 100
 
 // posteriorLimit bounds log-odds: a hundred labelled incidents do not tell posteriors beyond it apart, and a single
 // one far out would turn the whole sigmoid.
