@@ -65,12 +65,13 @@ func (t *Tool) Healthy(ctx context.Context, corpora []*Corpus, nothingWrong map[
 		for _, id := range c.Cases {
 			t.progress("healthy windows", done, countCases(corpora))
 			done++
-			in, ev, err := t.load(c, id)
+			k, err := t.kept(c, id)
 			if err != nil {
-				return nil, fmt.Errorf("case %s of %s: %w", id, c.Name, err)
+				return nil, err
 			}
+			in, ev := k.in, &k.ev
 			digest := fingerprint(&ev.Baseline)
-			for _, g := range windowsOf(&ev, nothingWrong[id]) {
+			for _, g := range windowsOf(ev, nothingWrong[id]) {
 				group := byCut[g.cut]
 				if group == nil {
 					group = &Group{Corpus: c.Name, Cut: g.cut}
@@ -79,7 +80,7 @@ func (t *Tool) Healthy(ctx context.Context, corpora []*Corpus, nothingWrong map[
 					seen[g.cut], loud[g.cut] = map[uint64]bool{}, map[uint64]bool{}
 				}
 				group.Skipped += g.skipped
-				results, err := t.rankAll(ctx, in, &ev, g.windows)
+				results, err := t.rankAll(ctx, in, ev, g.windows)
 				if err != nil {
 					return nil, err
 				}

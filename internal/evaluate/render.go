@@ -133,13 +133,6 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 	if len(labelled) == 0 {
 		return sections, reports, nil
 	}
-	if want.Healthy {
-		h, err := t.Healthy(ctx, labelled, Quiet(reports))
-		if err != nil {
-			return nil, nil, err
-		}
-		sections = append(sections, Section{Page: "healthy", Title: "Healthy windows", About: aboutHealthy, Data: h, Write: h.Table})
-	}
 	// Rankings by the hundred are affordable on what is recorded, and on a few of what is made up.
 	var recorded, some []*Corpus
 	for _, c := range labelled {
@@ -154,6 +147,19 @@ func (t *Tool) Measure(ctx context.Context, corpora []*Corpus, want Wanted) ([]S
 		if some, err = t.hold(ctx, some); err != nil {
 			return nil, nil, err
 		}
+	}
+	all := make([]*Corpus, len(labelled))
+	for i, c := range labelled {
+		whole := *c
+		whole.held = some[i].held
+		all[i] = &whole
+	}
+	if want.Healthy {
+		h, err := t.Healthy(ctx, all, Quiet(reports))
+		if err != nil {
+			return nil, nil, err
+		}
+		sections = append(sections, Section{Page: "healthy", Title: "Healthy windows", About: aboutHealthy, Data: h, Write: h.Table})
 	}
 	for i, c := range some {
 		if c.load == nil {
