@@ -51,6 +51,8 @@ func execute(ctx context.Context, args []string, io stdio) int {
 	case diskFull(err):
 		fmt.Fprintf(io.err, "remediator: %s\nfree space on that disk, or name a directory on another one (temporary files go to TMPDIR)\n", harmless(strings.TrimSpace(err.Error())))
 		return exitMachine
+	case errors.Is(err, syscall.ELOOP):
+		fmt.Fprintf(io.err, "remediator: %s: links lead in a circle; name the file or directory itself\n", harmless(strings.TrimSpace(err.Error())))
 	default:
 		fmt.Fprintf(io.err, "remediator: %s\n", harmless(strings.TrimSpace(err.Error())))
 	}
