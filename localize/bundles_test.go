@@ -106,8 +106,8 @@ func names(r localize.Result) string {
 // The public corpora beside the repository: floors below which a change of the ranking is a
 // regression. The full tables are made by the evaluation command.
 func TestPublicIncidents(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: ranking quality on the corpora is not measured in short mode")
+	if testing.Short() || raceDetector {
+		t.Skip("SKIPPED: ranking quality on the corpora is measured in full mode and without the race detector")
 	}
 	cases := labelled(t, "../../shared/corpora/*/*/truth.json")
 	if len(cases) == 0 {
@@ -161,8 +161,8 @@ func TestPublicIncidents(t *testing.T) {
 
 // One half of a healthy window against the other: nobody may be named.
 func TestHealthyHalvesNameNobody(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: false alarms are not counted in short mode")
+	if testing.Short() || raceDetector {
+		t.Skip("SKIPPED: false alarms are counted in full mode and without the race detector")
 	}
 	dirs, err := filepath.Glob("../testdata/incidents/*/baseline")
 	if err != nil {
