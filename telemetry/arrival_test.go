@@ -111,6 +111,19 @@ func TestEventsComeBackFromZipkinsAnnotations(t *testing.T) {
 	}
 }
 
+func TestLinksComeBackFromZipkinsTags(t *testing.T) {
+	const document = `[{"traceId":"1","id":"2","name":"n","timestamp":1700000000000000,"duration":10,"localEndpoint":{"serviceName":"a"},"tags":{` +
+		`"otlp.link.0":"0000000000000000000000000000000a|000000000000000b||{}|0","otlp.link.1":"nonsense"}}]`
+	r := NewReader(Options{})
+	if err := r.Read(strings.NewReader(document), Traces); err != nil {
+		t.Fatal(err)
+	}
+	s := r.Dataset().Spans[0]
+	if want := []Link{{Trace: TraceID{15: 10}, Span: SpanID{7: 11}}}; !reflect.DeepEqual(s.Links, want) || s.Attrs.Get("otlp.link.1") != "nonsense" {
+		t.Errorf("links %v, attributes %v, want %v", s.Links, s.Attrs, want)
+	}
+}
+
 // A leaf that calls a system without telemetry has no callee's span that would show what it is.
 func TestASpanThatSaysWhomItAskedIsAClient(t *testing.T) {
 	for name, tt := range map[string]struct {

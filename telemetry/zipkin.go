@@ -117,6 +117,9 @@ func (f *foreign) zipkinSpan(in *zipkinSpan) {
 				out.Status().SetCode(ptrace.StatusCodeError)
 			}
 		default:
+			if strings.HasPrefix(k, "otlp.link.") && f.link(in.Tags[k], out) {
+				continue
+			}
 			putJSON(attrs, k, in.Tags[k])
 		}
 	}
@@ -143,6 +146,22 @@ func (f *foreign) zipkinSpan(in *zipkinSpan) {
 		t.start = f.time(in.Timestamp)
 	}
 	f.spans = append(f.spans, t)
+}
+
+// link reads a link back from the tag that OpenTelemetry's collector makes of it: trace|span|state|{attributes}|count.
+func (f *foreign) link(tag []byte, out ptrace.Span) bool {
+	var text string
+	if json.Unmarshal(tag, &text) != nil {
+		return false
+	}
+	parts := strings.SplitN(text, "|", 3)
+	if len(parts) < 3 || len(parts[0]) != 32 || len(parts[1]) != 16 {
+		return false
+	}
+	l := out.Links().AppendEmpty()
+	l.SetTraceID(f.traceID(parts[0]))
+	l.SetSpanID(f.spanID(parts[1]))
+	return true
 }
 
 // annotation reads an event back from what became of it. Zipkin's have a text only, so exporters write the attributes into it:
