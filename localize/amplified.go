@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/remediator/remediator/telemetry"
 )
 
 // amplifyConstants judge callers that multiply their calls.
@@ -34,17 +36,19 @@ func (a *analysis) findAmplified() {
 		loads[key.to] = load{l.cur + c.calls, l.base + c.callsBase}
 	}
 	requests := func(w *window, from int64) map[string]float64 {
-		out := map[string]float64{}
+		entered := map[*telemetry.Resource]float64{}
 		for t := range w.traces {
-			tr := &w.traces[t]
+			tr, recs := &w.traces[t], w.recs[t]
+			whole := startsIn(tr, from)
 			for i, s := range tr.Spans {
-				if s.Start < from {
-					continue
-				}
-				if p := tr.Parent(i); p < 0 || tr.Spans[p].Resource.Service != s.Resource.Service {
-					out[s.Resource.Service]++
+				if (recs[i].facts.is(crossing) || tr.Parent(i) < 0) && (whole || s.Start >= from) {
+					entered[s.Resource]++
 				}
 			}
+		}
+		out := map[string]float64{}
+		for r, n := range entered {
+			out[r.Service] += n // whole numbers
 		}
 		return out
 	}

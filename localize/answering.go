@@ -19,8 +19,9 @@ func (a *analysis) findAnswering() {
 	for _, w := range []*window{a.base, a.cur} {
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
+			whole := w == a.base || startsIn(tr, a.onset)
 			for i, s := range tr.Spans {
-				if !s.Kind.Outgoing() || w == a.cur && s.Start < a.onset {
+				if !recs[i].facts.kind().Outgoing() || !whole && s.Start < a.onset {
 					continue
 				}
 				c := known[recs[i].op]

@@ -26,7 +26,7 @@ func (w *window) findAsync() {
 	for t := range w.traces {
 		tr, recs := &w.traces[t], w.recs[t]
 		for i, s := range tr.Spans {
-			if s.Kind != telemetry.KindConsumer || i == w.outcomes[t].root {
+			if recs[i].facts.kind() != telemetry.KindConsumer || i == w.outcomes[t].root {
 				continue
 			}
 			if p := tr.Parent(i); p >= 0 && tr.Spans[p].Kind == telemetry.KindConsumer {

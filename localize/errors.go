@@ -30,8 +30,9 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 		seen.empty()
 		again = slices.Grow(again[:0], len(recs))[:len(recs)]
 		clear(again)
+		whole := startsIn(tr, onset)
 		for _, i := range tr.Order() {
-			if tr.Spans[i].Start < onset {
+			if !whole && tr.Spans[i].Start < onset {
 				continue
 			}
 			p := tr.Parent(i)
@@ -39,7 +40,7 @@ func countOps(w *window, onset int64) map[int32]*opCount {
 				again[i] = true
 				continue
 			}
-			if tr.Spans[i].Kind.Outgoing() {
+			if recs[i].facts.kind().Outgoing() {
 				k := sibling{p, recs[i].op}
 				if seen.get(k) != nil {
 					again[i] = true

@@ -48,23 +48,25 @@ func (a *analysis) findExceptions() {
 			x.base++
 		}
 	}
+	thrownCur, thrownBase := both(a, thrownLogs)
 	for _, w := range []*window{a.base, a.cur} {
+		records := thrownCur
+		if w == a.base {
+			records = thrownBase
+		}
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for i, s := range tr.Spans {
-				e := s.Exception()
-				if e == nil || childThrew(tr, i) || recs[i].outcome == refused {
+				if !recs[i].facts.is(threw) || recs[i].outcome == refused || childThrew(tr, recs, i) {
 					continue
 				}
+				e := s.Exception()
 				see(s.Resource.Service, recs[i].op, e.Attrs.Get(telemetry.AttrExceptionType), e.Attrs.Get(telemetry.AttrExceptionMsg),
 					e.Attrs.Get(telemetry.AttrExceptionStack), w == a.cur)
 			}
 		}
-		for i := range w.ds.Logs {
+		for _, i := range records {
 			l := &w.ds.Logs[i]
-			if !isThrown(l) {
-				continue
-			}
 			typ, message, stack := l.Attrs.Get(telemetry.AttrExceptionType), l.Attrs.Get(telemetry.AttrExceptionMsg), l.Attrs.Get(telemetry.AttrExceptionStack)
 			if typ == "" {
 				typ, message = typeOfBody(l.Body)
@@ -95,6 +97,16 @@ func (a *analysis) findExceptions() {
 		}
 		a.addException(x, a.k.logs.thrown.of(z))
 	}
+}
+
+// thrownLogs lists the records of a window that tell of an exception.
+func thrownLogs(w *window) (out []int) {
+	for i := range w.ds.Logs {
+		if isThrown(&w.ds.Logs[i]) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (a *analysis) addException(x *thrown, sure float64) {
@@ -150,9 +162,9 @@ func isCallFailure(typ, message string) bool {
 }
 
 // childThrew says that a child of span i carries an exception too: span i passed it on.
-func childThrew(tr *telemetry.Trace, i int) bool {
+func childThrew(tr *telemetry.Trace, recs []spanRec, i int) bool {
 	for _, c := range tr.Children(i) {
-		if tr.Spans[c].Exception() != nil {
+		if recs[c].facts.is(threw) {
 			return true
 		}
 	}

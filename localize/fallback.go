@@ -272,7 +272,7 @@ func (a *analysis) behind(at callAt, edge edgeKey) culprit {
 		return culprit{service: edge.to, op: -1}
 	}
 	s := tr.Spans[i]
-	if s.Kind.Outgoing() && !isAnswered(tr, i) {
+	if s.Kind.Outgoing() && !isAnswered(tr, recs, i) {
 		to := a.places.called(s)
 		if to.kind == nodeService && to.name != s.Resource.Service {
 			return culprit{service: to.name, op: -1}

@@ -110,7 +110,7 @@ func (o *observer) answeredWell(i int) bool {
 func (o *observer) works() {
 	o.tripped = emptied(o.tripped)
 	for i, s := range o.tr.Spans {
-		if (len(s.Events) > 0 || s.Status == telemetry.StatusError) && isBreaker(s) {
+		if o.recs[i].facts.is(troubled) && isBreaker(s) {
 			o.tripped[o.home[i]] = true
 		}
 	}

@@ -180,8 +180,8 @@ func servicesOf(ds *telemetry.Dataset) []string {
 			last = r
 		}
 	}
-	for i := range ds.Spans {
-		see(ds.Spans[i].Resource)
+	for _, r := range resourcesOf(ds) {
+		see(r)
 	}
 	for i := range ds.Logs {
 		see(ds.Logs[i].Resource)

@@ -80,6 +80,18 @@ type observer struct {
 	units    handful[parentKey, unit] // by the entry span and the edge
 	tripped  map[int]bool             // entry spans of work that a breaker kept from calling
 	services map[string]*member
+	lately   recent[edgeKey, *call] // in front of the calls
+}
+
+// call is that of traffic, remembered.
+func (o *observer) call(from, to string) *call {
+	k, at := edgeKey{from, to}, 3*texture(from)+5*texture(to)
+	c, ok := o.lately.get(at, k)
+	if !ok {
+		c = o.traffic.call(from, to)
+		o.lately.put(at, k, c)
+	}
+	return c
 }
 
 type spanKey struct {
@@ -116,6 +128,7 @@ func observe(w *window, ops *operations, p *places) *traffic {
 	for _, c := range g.calls {
 		slices.Sort(c.durations)
 		slices.Sort(c.queued)
+		slices.Sort(c.gap)
 	}
 	for _, m := range g.members {
 		slices.Sort(m.durations)
@@ -149,6 +162,9 @@ func (a *analysis) observeBoth() (cur, base *traffic) {
 // findSenders notes the spans that consumers link to. Batches and most instrumentations of messaging
 // begin a trace of their own when a message is received and link it to the one that sent it.
 func (o *observer) findSenders(w *window) {
+	if !w.linked {
+		return
+	}
 	wanted := map[spanKey]bool{}
 	for i := range w.ds.Spans {
 		s := &w.ds.Spans[i]
@@ -202,40 +218,26 @@ func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 	clear(o.entered)
 	clear(o.waiting)
 	for _, i := range tr.Order() {
-		s, p := tr.Spans[i], tr.Parent(i)
-		m := o.services[s.Resource.Service]
-		if m == nil {
-			m = o.member(place{name: s.Resource.Service, kind: nodeService})
-			m.kind = nodeService
-			o.kinds[m.name] = nodeService
-			o.services[m.name] = m
-		}
+		p, f := tr.Parent(i), recs[i].facts
+		kind, crossing := f.kind(), f.is(crossing)
 		o.home[i] = i
-		if p >= 0 && tr.Spans[p].Resource.Service == s.Resource.Service {
+		if p >= 0 && !crossing {
 			o.entered[i], o.home[i] = o.entered[p], o.home[p]
 		}
-		crossing := p >= 0 && tr.Spans[p].Resource.Service != s.Resource.Service
 		// A service that calls itself is entered anew.
-		again := p >= 0 && !crossing && tr.Spans[p].Kind.Outgoing() && s.Kind.Incoming()
+		again := p >= 0 && !crossing && recs[p].facts.kind().Outgoing() && kind.Incoming()
 		if again {
 			o.home[i] = i
 		}
-		if crossing || again || p < 0 && (s.Parent.IsZero() || s.Kind.Incoming() || s.Kind == telemetry.KindUnspecified) {
-			m.n++
-			m.durations = append(m.durations, s.Duration.Seconds())
-			if recs[i].outcome == failed {
-				m.errors++
-			}
-			if p < 0 && s.Parent.IsZero() && !receives(s) {
-				m.entries++
-			}
+		if crossing || again || p < 0 {
+			o.enter(i, p)
 		}
 		switch {
-		case receives(s):
+		case f.is(receipt):
 			o.received(i, p, crossing)
 		case crossing || again:
 			o.answered(i, p, crossing)
-		case s.Kind.Outgoing() && !isAnswered(tr, i):
+		case kind.Outgoing() && !isAnswered(tr, recs, i):
 			o.unanswered(i, p)
 		}
 	}
@@ -251,6 +253,29 @@ func (o *observer) trace(tr *telemetry.Trace, recs []spanRec) {
 		} else if c := o.entered[i]; c != nil {
 			c.path += at
 		}
+	}
+}
+
+// enter counts the work that a service was given with span i, if it was.
+func (o *observer) enter(i, p int) {
+	s := o.tr.Spans[i]
+	m := o.services[s.Resource.Service]
+	if m == nil {
+		m = o.member(place{name: s.Resource.Service, kind: nodeService})
+		m.kind = nodeService
+		o.kinds[m.name] = nodeService
+		o.services[m.name] = m
+	}
+	if p < 0 && !s.Parent.IsZero() && !s.Kind.Incoming() && s.Kind != telemetry.KindUnspecified {
+		return
+	}
+	m.n++
+	m.durations = append(m.durations, s.Duration.Seconds())
+	if o.recs[i].outcome == failed {
+		m.errors++
+	}
+	if p < 0 && s.Parent.IsZero() && !o.recs[i].facts.is(receipt) {
+		m.entries++
 	}
 }
 
@@ -316,14 +341,14 @@ func tellsMore(outer, inner *telemetry.Span) bool {
 }
 
 // isAnswered says that a child of span i is the callee's.
-func isAnswered(tr *telemetry.Trace, i int) bool {
+func isAnswered(tr *telemetry.Trace, recs []spanRec, i int) bool {
 	for _, c := range tr.Children(i) {
-		if tr.Spans[c].Resource.Service != tr.Spans[i].Resource.Service {
+		if f := recs[c].facts; f.is(crossing) {
 			// What a consumer does with a message is no answer to whoever sent it.
-			if !receives(tr.Spans[c]) || tr.Spans[i].Kind != telemetry.KindProducer {
+			if !f.is(receipt) || recs[i].facts.kind() != telemetry.KindProducer {
 				return true
 			}
-		} else if tr.Spans[c].Kind == telemetry.KindServer {
+		} else if f.kind() == telemetry.KindServer {
 			return true
 		}
 	}

@@ -26,6 +26,7 @@ type places struct {
 	folded   map[string]string // lower-case name of a service to the name
 	alias    map[string]string // address of a service, "" where several answer at it
 	known    map[peerKey]place
+	lately   *recent[peerKey, place] // in front of known
 	outside  map[string]bool
 }
 
@@ -50,24 +51,20 @@ const (
 // newPlaces learns from the calls that are answered by a span which address is which service, so that
 // calls without an answering span (not sampled, lost, failed before they arrived) lead to the same node.
 func newPlaces(ops *operations, services map[string]bool, windows ...*window) *places {
-	p := &places{services: services, folded: map[string]string{}, alias: map[string]string{}, known: map[peerKey]place{}, outside: map[string]bool{}}
+	p := &places{services: services, folded: map[string]string{}, alias: map[string]string{}, known: map[peerKey]place{}, lately: &recent[peerKey, place]{}, outside: map[string]bool{}}
 	for s := range services {
 		p.learn(p.folded, strings.ToLower(s), s)
 	}
 	seen := make([]uint16, len(ops.list))
 	for _, w := range windows {
-		known := map[*telemetry.Resource]bool{}
-		for i := range w.ds.Spans {
-			if r := w.ds.Spans[i].Resource; !known[r] {
-				known[r] = true
-				p.learnResource(r)
-			}
+		for _, r := range w.processes {
+			p.learnResource(r)
 		}
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for i, s := range tr.Spans {
 				at := tr.Parent(i)
-				if at < 0 || !tr.Spans[at].Kind.Outgoing() || tr.Spans[at].Resource.Service == s.Resource.Service {
+				if !recs[i].facts.is(crossing) || !recs[at].facts.kind().Outgoing() {
 					continue
 				}
 				op := recs[at].op
@@ -86,7 +83,7 @@ func newPlaces(ops *operations, services map[string]bool, windows ...*window) *p
 // clone shares what was learned and begins with no place that was found.
 func (p *places) clone() *places {
 	c := *p
-	c.known, c.outside = map[peerKey]place{}, map[string]bool{}
+	c.known, c.lately, c.outside = map[peerKey]place{}, &recent[peerKey, place]{}, map[string]bool{}
 	return &c
 }
 
@@ -153,13 +150,18 @@ func (p *places) called(s *telemetry.Span) place {
 	if k.db == "" && a.Get(telemetry.AttrDBQuery) != "" {
 		k.query = "sql"
 	}
-	if at, ok := p.known[k]; ok {
+	slot := 3*texture(k.peer) + 5*texture(k.db) + 7*texture(k.space) + 11*texture(k.topic) + 13*texture(k.host) + 17*texture(k.port)
+	at, ok := p.lately.get(slot, k)
+	if ok {
 		return at
 	}
-	at := p.find(s, &k)
-	if len(p.known) < maxKnown {
-		p.known[k] = at
+	if at, ok = p.known[k]; !ok {
+		at = p.find(s, &k)
+		if len(p.known) < maxKnown {
+			p.known[k] = at
+		}
 	}
+	p.lately.put(slot, k, at)
 	return at
 }
 

@@ -75,10 +75,14 @@ type excess struct {
 // added it, and the share is the evidence (the differential view of CRISP, section 5, and of
 // TraceDiff).
 func (a *analysis) findLatency() {
-	slow, counts := pathShares(a.cur, func(t int, o *traceRec) bool {
-		return o.slow && a.cur.traces[t].Start() >= a.onset
-	})
-	healthy, _ := pathShares(a.base, func(int, *traceRec) bool { return true })
+	var slow, healthy map[int32]pathShare
+	var counts map[int32]float64
+	beside(
+		func() {
+			slow, counts = pathShares(a.cur, func(t int, o *traceRec) bool { return o.slow && a.cur.traces[t].Start() >= a.onset })
+		},
+		func() { healthy, _ = pathShares(a.base, func(int, *traceRec) bool { return true }) },
+	)
 	total := 0.0
 	byOp := map[int32]*excess{}
 	// Sums of floating-point numbers depend on their order, so it is fixed.
@@ -156,14 +160,19 @@ func (a *analysis) callsSlower(op int32) bool {
 	durations := func(w *window, from int64) (out []float64) {
 		for t := range w.recs {
 			for i := range w.recs[t] {
-				if s := w.traces[t].Spans[i]; w.recs[t][i].op == op && s.Start >= from && len(out) < 5000 {
-					out = append(out, s.Duration.Seconds())
+				if w.recs[t][i].op != op {
+					continue
+				}
+				if s := w.traces[t].Spans[i]; s.Start >= from {
+					if out = append(out, s.Duration.Seconds()); len(out) == 5000 {
+						return out
+					}
 				}
 			}
 		}
 		return out
 	}
-	cur, base := durations(a.cur, a.onset), durations(a.base, 0)
+	cur, base := both(a, func(w *window) []float64 { return durations(w, a.since(w)) })
 	return len(base) == 0 || cliff(cur, base) > a.k.latency.delta || quantile(sorted(cur), 0.95) > a.k.latency.tail*quantile(sorted(base), 0.95)
 }
 
@@ -181,7 +190,7 @@ func (a *analysis) findCallees() {
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for i, s := range tr.Spans {
-				if p := tr.Parent(i); p >= 0 && tr.Spans[p].Kind.Outgoing() && tr.Spans[p].Resource.Service != s.Resource.Service {
+				if p := tr.Parent(i); recs[i].facts.is(crossing) && recs[p].facts.kind().Outgoing() {
 					last[recs[p].op] = callee{recs[i].op, s}
 				}
 			}

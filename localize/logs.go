@@ -127,7 +127,7 @@ func isThrown(r *telemetry.Log) bool {
 	}
 	b := r.Body
 	return strings.HasPrefix(b, "panic:") || strings.Contains(b, "Traceback (most recent call last)") ||
-		strings.Contains(b, "\n\tat ") || strings.Contains(b, "\n    at ") || strings.Contains(b, "goroutine ")
+		strings.Contains(b, "goroutine ") || strings.IndexByte(b, '\n') >= 0 && (strings.Contains(b, "\n\tat ") || strings.Contains(b, "\n    at "))
 }
 
 // raisedEvent is a log event that became more frequent.

@@ -40,7 +40,7 @@ func (a *analysis) findMessages() {
 		for t := range w.traces {
 			tr, recs := &w.traces[t], w.recs[t]
 			for i, s := range tr.Spans {
-				if s.Kind != telemetry.KindProducer && s.Kind != telemetry.KindConsumer || n == 1 && s.Start < a.onset {
+				if kind := recs[i].facts.kind(); kind != telemetry.KindProducer && kind != telemetry.KindConsumer || n == 1 && s.Start < a.onset {
 					continue
 				}
 				d := telemetry.NormalName(s.Attrs.Get(telemetry.AttrMsgDestination))

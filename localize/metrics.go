@@ -195,8 +195,8 @@ func (a *analysis) findMetrics() {
 // where they went.
 func (a *analysis) tracedServices() (bool, map[string]bool) {
 	touched := map[string]bool{}
-	for i := range a.ev.Incident.Spans {
-		touched[a.ev.Incident.Spans[i].Resource.Service] = true
+	for _, r := range a.cur.processes {
+		touched[r.Service] = true
 	}
 	return float64(len(a.cur.traces)) >= 2*a.k.window.enough && float64(len(a.base.traces)) >= a.k.window.enough, touched
 }

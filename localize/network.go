@@ -27,7 +27,7 @@ func (a *analysis) gapShifts() []gapShift {
 		if b == nil || float64(min(len(c.gap), len(b.gap))) < a.k.network.calls {
 			continue
 		}
-		cur, base := sorted(c.gap), sorted(b.gap)
+		cur, base := c.gap, b.gap // sorted
 		out = append(out, gapShift{edge: k, cur: quantile(cur, 0.9), base: quantile(base, 0.9), delta: cliff(cur, base)})
 	}
 	slices.SortFunc(out, func(x, y gapShift) int {

@@ -19,7 +19,8 @@ func (a *analysis) findOchiai() {
 	}
 	times := make([][]float64, len(a.ops.list))
 	for t := range a.base.recs {
-		for _, r := range a.base.recs[t] {
+		for i := range a.base.recs[t] {
+			r := &a.base.recs[t][i]
 			times[r.op] = append(times[r.op], float64(r.path))
 		}
 	}
@@ -29,33 +30,44 @@ func (a *analysis) findOchiai() {
 			limits[op] = a.k.spectrum.beyond * quantile(v, 1-a.k.window.tail)
 		}
 	}
-	badTraces := 0.0
 	goodTraces := float64(len(a.base.recs) + len(a.cur.recs))
 	badHit, goodHit := map[int32]float64{}, map[int32]float64{}
-	var hit handful[int32, bool]
-	count := func(w *window) {
+	type hits struct {
+		bad       float64 // traces
+		inBad, in []float64
+	}
+	cur, base := both(a, func(w *window) hits {
+		h := hits{inBad: make([]float64, len(a.ops.list)), in: make([]float64, len(a.ops.list))}
+		var hit handful[int32, bool]
 		for t := range w.recs {
 			hit.empty()
-			for _, r := range w.recs[t] {
+			for i := range w.recs[t] {
+				r := &w.recs[t][i]
 				if (r.origin || float64(r.path) > limits[r.op]) && hit.get(r.op) == nil {
 					hit.add(r.op, true)
 				}
 			}
 			bad := w == a.cur && w.outcomes[t].bad()
 			if bad {
-				badTraces++
+				h.bad++
 			}
 			for _, op := range hit.keys {
 				if bad {
-					badHit[op]++
+					h.inBad[op]++
 				} else {
-					goodHit[op]++
+					h.in[op]++
 				}
 			}
 		}
+		return h
+	})
+	badTraces := cur.bad
+	for op := range a.ops.list {
+		if n := cur.inBad[op]; n > 0 {
+			badHit[int32(op)] = n // an operation's number
+		}
+		goodHit[int32(op)] = cur.in[op] + base.in[op] // whole numbers
 	}
-	count(a.base)
-	count(a.cur)
 	if badTraces < a.k.spectrum.traces {
 		return
 	}

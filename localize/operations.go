@@ -54,16 +54,21 @@ const maxFast = 1 << 16
 
 // keyed numbers the keys of one window. Windows are keyed at the same time; what costs is making keys.
 type keyed struct {
-	of   map[opKey]int32
-	keys []opKey
+	of     map[opKey]int32
+	keys   []opKey
+	lately recent[opKey, int32]
 }
 
 func newKeyed() *keyed { return &keyed{of: map[opKey]int32{}} }
 
 // number is the key's number in its window, -1 when there are too many.
 func (n *keyed) number(key opKey) int32 {
-	id, ok := n.of[key]
-	if !ok {
+	at := uint(key.kind) + 3*texture(key.service) + 5*texture(key.name) + 11*texture(key.a) + 13*texture(key.b) + 17*texture(key.peer)
+	id, ok := n.lately.get(at, key)
+	if ok {
+		return id
+	}
+	if id, ok = n.of[key]; !ok {
 		if len(n.keys) >= maxFast {
 			return -1
 		}
@@ -71,6 +76,7 @@ func (n *keyed) number(key opKey) int32 {
 		n.of[key] = id
 		n.keys = append(n.keys, key)
 	}
+	n.lately.put(at, key, id)
 	return id
 }
 
@@ -163,7 +169,7 @@ func isCatchAll(name string) bool {
 // operation that answers them.
 func (o *operations) nameCalls(tr *telemetry.Trace, recs []spanRec) {
 	for i, s := range tr.Spans {
-		if !s.Kind.Outgoing() || o.list[recs[i].op].peer != "" && !isCatchAll(o.list[recs[i].op].name) {
+		if !recs[i].facts.kind().Outgoing() || o.list[recs[i].op].peer != "" && !isCatchAll(o.list[recs[i].op].name) {
 			continue
 		}
 		for _, c := range tr.Children(i) {

@@ -88,11 +88,12 @@ func newAnalysis(inc incident.Incident, ev *Evidence, opt Options) *analysis {
 func (a *analysis) arrange() {
 	a.limit()
 	a.ops.routes = newRoutes()
-	a.ops.routes.learn(a.ev.Baseline.Spans)
-	a.ops.routes.learn(a.ev.Incident.Spans)
-	a.ops.routes.settle()
 	a.base, a.cur = &window{ds: &a.ev.Baseline}, &window{ds: &a.ev.Incident}
-	a.findSpeakers()
+	beside(a.findSpeakers, func() {
+		a.ops.routes.learn(a.ev.Baseline.Spans)
+		a.ops.routes.learn(a.ev.Incident.Spans)
+		a.ops.routes.settle()
+	})
 	beside(
 		a.mineLogs,
 		func() { a.base.arrange(); a.base.number(a.ops) }, // the first to use the operations
@@ -110,8 +111,10 @@ func (a *analysis) lookAtSeries() { a.shifts = a.findShifts() }
 
 func (a *analysis) markSlow() {
 	healthy := a.base.latencies()
-	markSlow(a.cur, healthy, &a.k.window)
-	markSlow(a.base, healthy, &a.k.window)
+	beside(
+		func() { markSlow(a.cur, healthy, &a.k.window) },
+		func() { markSlow(a.base, healthy, &a.k.window) },
+	)
 }
 
 func (a *analysis) notice() { a.symptom = findSymptom(a, a.inc) }

@@ -147,15 +147,15 @@ func (a *analysis) ownerOf(s *telemetry.Series) string {
 func (a *analysis) findSpeakers() {
 	a.speakers = map[string]bool{}
 	for _, ds := range []*telemetry.Dataset{&a.ev.Baseline, &a.ev.Incident} {
-		known := map[*telemetry.Resource]bool{}
+		last := (*telemetry.Resource)(nil)
 		see := func(r *telemetry.Resource) {
-			if !known[r] {
-				known[r] = true
+			if r != last {
+				last = r
 				a.speakers[r.Service] = true
 			}
 		}
-		for i := range ds.Spans {
-			see(ds.Spans[i].Resource)
+		for _, r := range resourcesOf(ds) {
+			see(r)
 		}
 		for i := range ds.Logs {
 			see(ds.Logs[i].Resource)

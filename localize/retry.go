@@ -29,7 +29,7 @@ func siblings(w *window, visit func(g *group)) {
 		byKey.empty()
 		groups = groups[:0]
 		for _, i := range tr.Order() {
-			if !tr.Spans[i].Kind.Outgoing() && !hasStatement(tr.Spans[i]) {
+			if f := recs[i].facts; !f.kind().Outgoing() && !f.is(statement) {
 				continue
 			}
 			k := groupKey{tr.Parent(i), recs[i].op}

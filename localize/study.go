@@ -96,7 +96,7 @@ func (a *analysis) fork(before int) *analysis {
 	b.board = a.board.kept()
 	if a.places != nil {
 		p := *a.places
-		p.known, p.outside = maps.Clone(p.known), maps.Clone(p.outside)
+		p.known, p.outside, p.lately = maps.Clone(p.known), maps.Clone(p.outside), &recent[peerKey, place]{}
 		b.places = &p
 	}
 	if slices.ContainsFunc(stages()[before:], func(s stage) bool { return s.marks }) {

@@ -15,7 +15,7 @@ func (a *analysis) findUnbounded() {
 		for t := range w.traces {
 			for i, s := range w.traces[t].Spans {
 				// A call that its caller gave up on had a deadline.
-				if s.Kind == telemetry.KindClient && s.Start >= from && !(w.recs[t][i].outcome == failed && gaveUp(s)) {
+				if w.recs[t][i].facts.kind() == telemetry.KindClient && s.Start >= from && !(w.recs[t][i].outcome == failed && gaveUp(s)) {
 					op := w.recs[t][i].op
 					times[op] = append(times[op], s.Duration.Seconds())
 				}

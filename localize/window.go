@@ -12,6 +12,7 @@ import (
 type spanRec struct {
 	op      int32
 	outcome outcome
+	facts   facts
 	origin  bool  // failed, and no failure below explains it
 	holds   bool  // a failure lies below, see failedBelow
 	path    int64 // nanoseconds on the trace's critical path
@@ -31,14 +32,16 @@ func (t *traceRec) bad() bool { return t.failed || t.slow }
 
 // window is one dataset with what was concluded about its spans.
 type window struct {
-	ds       *telemetry.Dataset
-	traces   []telemetry.Trace
-	recs     [][]spanRec // parallel to traces and their spans
-	outcomes []traceRec  // parallel to traces
-	async    []asyncRec  // messages taken up within traces, see async.go
-	links    []telemetry.LogLink
-	keyed    *keyed // until the operations have their numbers
-	from, to int64  // first and last record, Unix nanoseconds
+	ds        *telemetry.Dataset
+	traces    []telemetry.Trace
+	recs      [][]spanRec // parallel to traces and their spans
+	outcomes  []traceRec  // parallel to traces
+	async     []asyncRec  // messages taken up within traces, see async.go
+	links     []telemetry.LogLink
+	keyed     *keyed                // until the operations have their numbers
+	processes []*telemetry.Resource // that sent spans
+	linked    bool                  // a receipt links to other spans
+	from, to  int64                 // first and last record, Unix nanoseconds
 }
 
 // logBucket is how near in time a log record without ids must be to a span of its service.
@@ -60,6 +63,7 @@ func (w *window) arrange() {
 	all := make([]spanRec, len(ds.Spans))
 	w.keyed = newKeyed()
 	var path pathFinder
+	w.linked = false
 	for t := range w.traces {
 		tr := &w.traces[t]
 		recs := all[:len(tr.Spans):len(tr.Spans)]
@@ -67,7 +71,9 @@ func (w *window) arrange() {
 		w.recs[t] = recs
 		for i, s := range tr.Spans {
 			recs[i].outcome = judge(s)
+			recs[i].facts = factsOf(tr, i)
 			recs[i].op = w.keyed.number(keyOf(s))
+			w.linked = w.linked || len(s.Links) > 0 && recs[i].facts.is(receipt)
 		}
 		findOrigins(tr, recs)
 		root := mainRoot(tr)
@@ -77,6 +83,7 @@ func (w *window) arrange() {
 	}
 	w.links = telemetry.Correlate(ds.Logs, w.traces, logBucket, ds.CorrelationKeys...)
 	w.from, w.to = span(ds)
+	w.processes = resourcesOf(ds)
 }
 
 // number names the operations. The numbers of the second window follow those of the first.
@@ -124,6 +131,9 @@ func silent(tr *telemetry.Trace, recs []spanRec, i int) bool {
 	s := tr.Spans[i]
 	return recs[i].outcome == fine && s.Status == telemetry.StatusUnset && (s.Kind == telemetry.KindInternal || s.Kind == telemetry.KindUnspecified)
 }
+
+// startsIn says that all of a trace lies after a time; most do, and then no span has to be asked.
+func startsIn(tr *telemetry.Trace, from int64) bool { return tr.Start() >= from }
 
 // failedBelow lists the failed spans next below span i, looking through silent steps.
 func failedBelow(tr *telemetry.Trace, recs []spanRec, i int) []int {

@@ -219,18 +219,31 @@ func newOpenSpans(logs []Log, untied []bool, traces []Trace) *openSpans {
 			wanted[r.Service] = true
 		}
 	}
-	counts := map[string]int{}
-	eachService(traces, wanted, func(service string, _ int32, spans []*Span, _ int32) { counts[service] += len(spans) })
-	for service, n := range counts {
-		o.byService[service] = make([]spanRef, 0, n)
-	}
-	eachService(traces, wanted, func(service string, t int32, spans []*Span, first int32) {
-		refs := o.byService[service]
-		for i, s := range spans {
-			refs = append(refs, spanRef{s.Start, s.End(), t, first + int32(i)}) // bounded
+	lists := map[string]*[]spanRef{}
+	byResource := map[*Resource]*[]spanRef{} // nil where nobody asks
+	var from *Resource
+	var list *[]spanRef
+	for t := range traces {
+		for i, s := range traces[t].Spans {
+			if s.Resource != from {
+				from = s.Resource
+				known := false
+				if list, known = byResource[from]; !known {
+					if list = lists[from.Service]; list == nil && wanted[from.Service] {
+						list = &[]spanRef{}
+						lists[from.Service] = list
+					}
+					byResource[from] = list
+				}
+			}
+			if list != nil {
+				*list = append(*list, spanRef{s.Start, s.End(), int32(t), int32(i)}) // bounded
+			}
 		}
-		o.byService[service] = refs
-	})
+	}
+	for service, list := range lists {
+		o.byService[service] = *list
+	}
 	services := slices.Sorted(maps.Keys(o.byService))
 	eachPart(len(services), min(len(services), partsOf(len(logs), partSize)), func(_, from, to int) {
 		for _, service := range services[from:to] {
@@ -248,29 +261,6 @@ func compareRefs(a, b spanRef) int {
 		return cmp.Compare(a.trace, b.trace)
 	}
 	return cmp.Compare(a.span, b.span)
-}
-
-// eachService visits the spans of the wanted services in all traces, neighbours of one service together.
-func eachService(traces []Trace, wanted map[string]bool, visit func(service string, trace int32, spans []*Span, first int32)) {
-	uses := map[*Resource]bool{}
-	for t := range traces {
-		spans := traces[t].Spans
-		for from := 0; from < len(spans); {
-			to := from + 1
-			for to < len(spans) && spans[to].Resource == spans[from].Resource {
-				to++
-			}
-			use, known := uses[spans[from].Resource]
-			if !known {
-				use = wanted[spans[from].Resource.Service]
-				uses[spans[from].Resource] = use
-			}
-			if use {
-				visit(spans[from].Resource.Service, int32(t), spans[from:to], int32(from)) // bounded
-			}
-			from = to
-		}
-	}
 }
 
 // lookBack bounds how many spans that started before a record are looked at.
