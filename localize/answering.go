@@ -13,54 +13,78 @@ type answering struct{ calls, unanswered, callsBase, unansweredBase float64 }
 // telemetry. Such a call was refused, broke off or timed out before the callee's work ended: the caller
 // only reports it.
 func (a *analysis) findAnswering() {
+	cur, base := besidePlaces(a, a.unanswered)
 	a.answers = map[edgeKey]*answering{}
+	of := func(k edgeKey) *answering {
+		c := a.answers[k]
+		if c == nil {
+			c = &answering{}
+			a.answers[k] = c
+		}
+		return c
+	}
+	for k, n := range base {
+		c := of(k)
+		c.callsBase, c.unansweredBase = n.all, n.unanswered
+	}
+	for k, n := range cur {
+		c := of(k)
+		c.calls, c.unanswered = n.all, n.unanswered
+	}
+}
+
+// served is how the calls of one window over one edge fared.
+type served struct{ all, unanswered float64 }
+
+// unanswered counts the calls of a window.
+func (a *analysis) unanswered(w *window, at *places) map[edgeKey]*served {
+	out := map[edgeKey]*served{}
 	// What the callee's spans showed of an operation holds for all its calls.
-	known := make([]*answering, len(a.ops.list))
-	for _, w := range []*window{a.base, a.cur} {
-		for t := range w.traces {
-			tr, recs := &w.traces[t], w.recs[t]
-			whole := w == a.base || startsIn(tr, a.onset)
-			for i, s := range tr.Spans {
-				if !recs[i].facts.kind().Outgoing() || !whole && s.Start < a.onset {
+	known := make([]*served, len(a.ops.list))
+	for t := range w.traces {
+		tr, recs := &w.traces[t], w.recs[t]
+		whole := w == a.base || startsIn(tr, a.onset)
+		for i, s := range tr.Spans {
+			if !recs[i].facts.kind().Outgoing() || !whole && s.Start < a.onset {
+				continue
+			}
+			c := known[recs[i].op]
+			if c == nil {
+				callee := a.calledFrom(at, s, recs[i].op)
+				if callee == "" {
 					continue
 				}
-				c := known[recs[i].op]
-				if c == nil {
-					callee := a.calledService(s, recs[i].op)
-					if callee == "" {
-						continue
-					}
-					k := edgeKey{s.Resource.Service, callee}
-					if c = a.answers[k]; c == nil {
-						c = &answering{}
-						a.answers[k] = c
-					}
-					if a.callees[recs[i].op] != "" {
-						known[recs[i].op] = c
-					}
+				k := edgeKey{s.Resource.Service, callee}
+				if c = out[k]; c == nil {
+					c = &served{}
+					out[k] = c
 				}
-				n, bad := &c.calls, &c.unanswered
-				if w == a.base {
-					n, bad = &c.callsBase, &c.unansweredBase
+				if a.callees[recs[i].op] != "" {
+					known[recs[i].op] = c
 				}
-				*n++
-				if recs[i].outcome == failed && !hasAnswer(tr, i) {
-					*bad++
-				}
+			}
+			c.all++
+			if recs[i].outcome == failed && !hasAnswer(tr, i) {
+				c.unanswered++
 			}
 		}
 	}
+	return out
 }
 
 // calledService is the service that an outgoing span calls, "" when it is none that sends telemetry.
 func (a *analysis) calledService(s *telemetry.Span, op int32) string {
+	return a.calledFrom(a.places, s, op)
+}
+
+func (a *analysis) calledFrom(places *places, s *telemetry.Span, op int32) string {
 	if c := a.callees[op]; c != "" {
 		return c
 	}
 	if s.Kind != telemetry.KindClient {
 		return ""
 	}
-	if at := a.places.called(s); at.kind == nodeService && at.name != s.Resource.Service {
+	if at := places.called(s); at.kind == nodeService && at.name != s.Resource.Service {
 		return at.name
 	}
 	return ""

@@ -20,8 +20,8 @@ func merge(a *analysis, blame map[string]float64) Graph {
 			edges[k] = true
 		}
 	}
-	for _, ds := range []*telemetry.Dataset{a.base.ds, a.cur.ds} {
-		for _, s := range servicesOf(ds) {
+	for _, w := range []*window{a.base, a.cur} {
+		for _, s := range w.services() {
 			if _, ok := at[s]; !ok {
 				at[s] = place{name: s, kind: nodeService}
 			}
@@ -171,6 +171,14 @@ func (g *Graph) mark(suspects []Suspect, p *places) {
 }
 
 // servicesOf lists the services that sent telemetry.
+// services lists the services that sent telemetry in a window.
+func (w *window) services() []string {
+	if w.named == nil {
+		w.named = servicesOf(w.ds)
+	}
+	return w.named
+}
+
 func servicesOf(ds *telemetry.Dataset) []string {
 	seen := map[string]bool{}
 	last := (*telemetry.Resource)(nil)

@@ -136,16 +136,21 @@ func observe(w *window, ops *operations, p *places) *traffic {
 	return g
 }
 
-// observeBoth observes both windows at the same time. Which places there are does not depend on the order
-// of the windows until there are too many of them; then they are observed one after the other.
+// observeBoth observes both windows.
 func (a *analysis) observeBoth() (cur, base *traffic) {
+	return besidePlaces(a, func(w *window, at *places) *traffic { return observe(w, a.ops, at) })
+}
+
+// besidePlaces looks at both windows at the same time and at the places that their spans call. Which places there are does not
+// depend on the order of the windows until there are too many of them; then they are looked at one after the other.
+func besidePlaces[T any](a *analysis, look func(w *window, at *places) T) (cur, base T) {
 	of := map[*window]*places{a.base: a.places.clone(), a.cur: a.places.clone()}
-	cur, base = both(a, func(w *window) *traffic { return observe(w, a.ops, of[w]) })
+	cur, base = both(a, func(w *window) T { return look(w, of[w]) })
 	all := maps.Clone(of[a.base].outside)
 	maps.Copy(all, of[a.cur].outside)
 	if len(all) >= maxOutside {
-		base = observe(a.base, a.ops, a.places)
-		cur = observe(a.cur, a.ops, a.places)
+		base = look(a.base, a.places)
+		cur = look(a.cur, a.places)
 		return cur, base
 	}
 	a.places.outside = all

@@ -1,6 +1,7 @@
 package localize
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -80,10 +81,10 @@ func newPlaces(ops *operations, services map[string]bool, windows ...*window) *p
 	return p
 }
 
-// clone shares what was learned and begins with no place that was found.
+// clone shares what was learned and copies which places were found.
 func (p *places) clone() *places {
 	c := *p
-	c.known, c.lately, c.outside = map[peerKey]place{}, &recent[peerKey, place]{}, map[string]bool{}
+	c.known, c.lately, c.outside = maps.Clone(p.known), &recent[peerKey, place]{}, maps.Clone(p.outside)
 	return &c
 }
 

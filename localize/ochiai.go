@@ -17,19 +17,23 @@ func (a *analysis) findOchiai() {
 	for op := range limits {
 		limits[op] = math.Inf(1)
 	}
-	times := make([][]float64, len(a.ops.list))
-	for t := range a.base.recs {
-		for i := range a.base.recs[t] {
-			r := &a.base.recs[t][i]
-			times[r.op] = append(times[r.op], float64(r.path))
+	healthy := func(part int) { // of two
+		times := make([][]float64, len(a.ops.list))
+		for t := range a.base.recs {
+			for i := range a.base.recs[t] {
+				if r := &a.base.recs[t][i]; int(r.op)%2 == part {
+					times[r.op] = append(times[r.op], float64(r.path))
+				}
+			}
+		}
+		for op, v := range times {
+			if float64(len(v)) >= a.k.window.enough && int(op)%2 == part {
+				slices.Sort(v)
+				limits[op] = a.k.spectrum.beyond * quantile(v, 1-a.k.window.tail)
+			}
 		}
 	}
-	for op, v := range times {
-		if float64(len(v)) >= a.k.window.enough {
-			slices.Sort(v)
-			limits[op] = a.k.spectrum.beyond * quantile(v, 1-a.k.window.tail)
-		}
-	}
+	beside(func() { healthy(0) }, func() { healthy(1) })
 	goodTraces := float64(len(a.base.recs) + len(a.cur.recs))
 	badHit, goodHit := map[int32]float64{}, map[int32]float64{}
 	type hits struct {

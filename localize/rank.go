@@ -99,7 +99,7 @@ func (a *analysis) arrange() {
 		func() { a.base.arrange(); a.base.number(a.ops) }, // the first to use the operations
 		a.cur.arrange,
 		a.lookAtSeries,
-		func() { a.services = allServices(a.ev) },
+		func() { a.services = allServices(a.base, a.cur) },
 	)
 	a.cur.number(a.ops)
 	beside(a.base.findAsync, a.cur.findAsync)
@@ -225,8 +225,8 @@ func (a *analysis) weighChanges() {
 }
 
 // allServices lists the services of both windows.
-func allServices(ev *Evidence) []string {
-	out := append(servicesOf(&ev.Incident), servicesOf(&ev.Baseline)...)
+func allServices(base, cur *window) []string {
+	out := append(slices.Clone(cur.services()), base.services()...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -67,8 +67,12 @@ func workOf(ds *telemetry.Dataset, from int64) (map[string]*output, float64) {
 // for any more is the victim of whoever used to ask.
 func (a *analysis) findSilence() {
 	a.silence = map[string]float64{}
-	base, totalBase := workOf(a.base.ds, 0)
-	cur, total := workOf(a.cur.ds, a.onset)
+	var base, cur map[string]*output
+	var totalBase, total float64
+	beside(
+		func() { base, totalBase = workOf(a.base.ds, 0) },
+		func() { cur, total = workOf(a.cur.ds, a.onset) },
+	)
 	k := &a.k.silence
 	if totalBase == 0 || total < a.k.window.enough {
 		return

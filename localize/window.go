@@ -41,6 +41,7 @@ type window struct {
 	keyed     *keyed                // until the operations have their numbers
 	processes []*telemetry.Resource // that sent spans
 	linked    bool                  // a receipt links to other spans
+	named     []string              // see services
 	from, to  int64                 // first and last record, Unix nanoseconds
 }
 
