@@ -131,6 +131,22 @@ func TestDecompressionBombsAreStopped(t *testing.T) {
 	}
 }
 
+// A few kilobytes may not keep the reader busy up to the limit of all telemetry.
+func TestFilesThatUnpackBeyondAllTelemetryAreRefused(t *testing.T) {
+	bomb := bytes.Repeat([]byte("\n"), smallBytes+1<<20)
+	for ending, pack := range map[string]func(*testing.T, []byte) []byte{".gz": gz, ".zst": zst} {
+		dir := t.TempDir()
+		write(t, dir, "incident/traces.jsonl"+ending, pack(t, bomb))
+		if _, err := Load(dir, Limits{}); err == nil || !strings.Contains(err.Error(), "unpacks to more than") {
+			t.Errorf("%s: %v", ending, err)
+		}
+		write(t, dir, "incident/traces.jsonl"+ending, pack(t, append(bytes.Repeat([]byte("\n"), smallBytes/2), traceLine...)))
+		if _, err := Load(dir, Limits{}); err != nil {
+			t.Errorf("%s: a small file: %v", ending, err)
+		}
+	}
+}
+
 func TestAFileOfExactlyTheLimitIsRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "incident/traces.jsonl.gz", gz(t, []byte(traceLine)))
