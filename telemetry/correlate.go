@@ -223,20 +223,38 @@ func newOpenSpans(logs []Log, untied []bool, traces []Trace) *openSpans {
 	byResource := map[*Resource]*[]spanRef{} // nil where nobody asks
 	var from *Resource
 	var list *[]spanRef
+	listOf := func(r *Resource) *[]spanRef {
+		if r == from {
+			return list
+		}
+		from = r
+		known := false
+		if list, known = byResource[r]; !known {
+			if list = lists[r.Service]; list == nil && wanted[r.Service] {
+				list = &[]spanRef{}
+				lists[r.Service] = list
+			}
+			byResource[r] = list
+		}
+		return list
+	}
+	// How long the lists become shows in a part of the traces well enough to make room for them once. Requests that take turns
+	// do so by small numbers: a prime meets them all.
+	const part = 17
+	sizes := map[*[]spanRef]int{}
+	for t := 0; t < len(traces); t += part {
+		for _, s := range traces[t].Spans {
+			sizes[listOf(s.Resource)] += part
+		}
+	}
+	for list, n := range sizes {
+		if list != nil {
+			*list = make([]spanRef, 0, min(n+n/part, maxRoom))
+		}
+	}
 	for t := range traces {
 		for i, s := range traces[t].Spans {
-			if s.Resource != from {
-				from = s.Resource
-				known := false
-				if list, known = byResource[from]; !known {
-					if list = lists[from.Service]; list == nil && wanted[from.Service] {
-						list = &[]spanRef{}
-						lists[from.Service] = list
-					}
-					byResource[from] = list
-				}
-			}
-			if list != nil {
+			if list := listOf(s.Resource); list != nil {
 				*list = append(*list, spanRef{s.Start, s.End(), int32(t), int32(i)}) // bounded
 			}
 		}
@@ -262,6 +280,9 @@ func compareRefs(a, b spanRef) int {
 	}
 	return cmp.Compare(a.span, b.span)
 }
+
+// maxRoom bounds the guess of how many spans a service has: one huge trace says little of the others.
+const maxRoom = 1 << 20
 
 // lookBack bounds how many spans that started before a record are looked at.
 const lookBack = 256
