@@ -9,7 +9,7 @@
 //
 // The way through the package, in the order of Rank:
 //
-//	window.go    spans of one window: operations, faults, outcome of each trace
+//	window.go    spans of one window: operations, faults, outcome of each trace (torn.go: where spans are lost)
 //	critical.go  which span a trace was waiting for at each moment
 //	symptom.go   what users noticed, and whether they noticed anything
 //	onset.go     when it began
