@@ -26,7 +26,7 @@ func hasPattern(in []Pattern, kind PatternKind) bool {
 // change also makes peers look bad.
 func (a *analysis) classifyCause(suspects []ranked) verdict {
 	var outside verdict
-	finders := []func([]ranked) verdict{a.resolutionFailure, a.certificateFailure, a.poisonRecord, a.peerFault}
+	finders := []func([]ranked) verdict{a.resolutionFailure, a.certificateFailure, a.volumeFailure, a.poisonRecord, a.peerFault}
 	if a.suffers() {
 		finders = append(finders, a.demandSurge)
 	}

@@ -51,7 +51,7 @@ func (a *analysis) findChanges(suspects []ranked) {
 		c := &a.ev.Changes[i]
 		j := judgedChange{change: c, facts: digest(c), without: a.opt.Without}
 		j.service = a.serviceOfChange(c)
-		a.judgeTime(&j)
+		a.judgeTime(&j, posterior)
 		a.judgePlace(&j, posterior)
 		a.judgeRange(&j, rollouts, slow)
 		a.judgeRisk(&j)
@@ -81,7 +81,7 @@ func (j *judgedChange) add(signal, text string, value, weight float64) {
 
 // judgeTime asks when the change became live. A deployment that names the hash tells; else the
 // first later deployment of its service carried it; else the commit's own time stands in.
-func (a *analysis) judgeTime(j *judgedChange) {
+func (a *analysis) judgeTime(j *judgedChange, posterior map[string]float64) {
 	c := j.change
 	j.live = c.Time
 	names := map[string]bool{}
@@ -140,6 +140,9 @@ func (a *analysis) judgeTime(j *judgedChange) {
 		// enough that a long lag speaks against a change only slowly: the odds fall with the
 		// square root of the lag beyond ten minutes.
 		w := a.k.change.near - a.k.change.lagSlope*math.Log(1+max(lag.Minutes(), 0)/a.k.change.lagMinutes)
+		if j.shipped && !a.undated {
+			w += a.promptness(lag, after, posterior[j.service], j.facts.risk(&a.k.risk))
+		}
 		j.add("change_time", fmt.Sprintf("%s %s before the incident began", what, round(lag)), lag.Seconds(), w)
 	}
 	if len(a.ev.Deploys) > 0 {
@@ -152,6 +155,24 @@ func (a *analysis) judgeTime(j *judgedChange) {
 	}
 }
 
+// promptness is how much better a roll-out explains the incident that follows it at once, in nats. Of the harmful ones some
+// show within a minute, heavy-tailed (Lomax's distribution with shape 1, as for flags), the others at
+// any time later; the odds of the mixture are those of the one and the other by their shares. It speaks for a change as far as
+// the telemetry blames its service, since among many services some are always rolled out, and as far as it can alter
+// behaviour, since a roll-out carries harmless commits beside the harmful one.
+func (a *analysis) promptness(lag, after time.Duration, blame, risk float64) float64 {
+	k := &a.k.change
+	if after > 0 {
+		return 0 // it came after the first signs
+	}
+	t := 1 + lag.Minutes()/k.promptMinutes
+	w := math.Log(1 - min(k.prompt, 0.9) + k.promptOdds/(t*t))
+	if w > 0 {
+		w *= math.Sqrt(blame) * clamp01(risk/a.k.risk.average)
+	}
+	return w
+}
+
 // judgePlace asks whether the change runs where the suspects are. Code without a service of
 // its own may be shared by all.
 func (a *analysis) judgePlace(j *judgedChange, posterior map[string]float64) {
@@ -159,6 +180,8 @@ func (a *analysis) judgePlace(j *judgedChange, posterior map[string]float64) {
 	switch {
 	case j.service == "":
 		j.add("change_place", "its paths belong to no single service", 0, -a.k.change.placeless)
+	case j.facts.class == pathConfig && !a.isService(j.service):
+		j.add("change_place", fmt.Sprintf("it was rolled out as %s, which has no telemetry: what it configures may be any service", j.service), 0, -a.k.change.placeless)
 	case p > 0:
 		j.add("change_place", fmt.Sprintf("it runs in %s, which the telemetry blames with %s", j.service, percent(p)), p, -a.k.change.placeOdd+a.k.change.placeShare*math.Sqrt(p))
 	case a.calledBySuspects(j.service, posterior):
@@ -194,6 +217,10 @@ func (a *analysis) judgeRisk(j *judgedChange) {
 		text = "it changes versions of dependencies only"
 	case f.onlyWords:
 		text = "it changes comments and messages only"
+	case f.disrupts != "":
+		text = "its migration changes what is in use: " + shorten(f.disrupts, 80)
+	case f.rewritten > 0 && len(f.values) == 0 && f.callsLost == 0 && f.guardsLost == 0:
+		text += fmt.Sprintf("%.0f statements compute something else", f.rewritten)
 	case r < 0.2:
 		text = "it says the same in other words"
 	default:

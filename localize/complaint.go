@@ -123,6 +123,18 @@ func (a *analysis) certificateFailure([]ranked) verdict {
 			strings.Join(a.sortedServices(c.services), ", "), shorten(c.example, 160))}}
 }
 
+// volumeFailure recognises a volume without room (write(2): ENOSPC, EDQUOT): what fills it was going on before, and a change is
+// to blame only where it fits what fills it.
+func (a *analysis) volumeFailure([]ranked) verdict {
+	c := a.complaints(isFull)
+	if len(c.services) == 0 {
+		return verdict{}
+	}
+	return verdict{cause: CauseResource, outside: a.k.outside.unreachable.of(c.share),
+		why: []string{fmt.Sprintf("a volume is full (%s of the new errors of %s, such as %q): it needs room before anything else", percent(c.share),
+			strings.Join(a.sortedServices(c.services), ", "), shorten(c.example, 160))}}
+}
+
 func (a *analysis) sortedServices(in map[string]bool) []string {
 	return slices.DeleteFunc(slices.Clone(a.services), func(s string) bool { return !in[s] })
 }
@@ -147,6 +159,16 @@ func failsItself(text string) bool {
 		}
 	}
 	return strings.Contains(t, "lookup ") && strings.Contains(t, "timeout")
+}
+
+func isFull(text string) bool {
+	t := strings.ToLower(shorten(text, 1000))
+	for _, w := range []string{"no space left on device", "enospc", "disk quota exceeded", "edquot", "not enough space on the disk", "disk full"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // isExpired knows how TLS libraries say it: Go's x509, OpenSSL and what is built on it (Node, Python, Ruby), Java's.

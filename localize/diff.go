@@ -20,6 +20,9 @@ type diffFacts struct {
 	guardsLost, callsLost, callsGained, constantsLost float64
 	loopCalls                                         bool    // a call was put into a loop
 	kept                                              float64 // share of the removed tokens that the added lines have too
+	rewritten                                         float64 // statements that compute the same thing in another way
+	serialises                                        bool    // requests wait for each other that did not
+	disrupts                                          string  // what a migration does to data that is in use
 	onlyAdds                                          bool
 	onlyLogs                                          bool
 	onlyWords                                         bool // nothing but messages and comments
@@ -50,6 +53,9 @@ func digest(c *Change) diffFacts {
 		d.known = true
 		removed, added := splitHunks(f.Patch)
 		removed, added = dropWording(removed, added)
+		if i := slices.IndexFunc(added, disruptive); pc == pathSchema && i >= 0 && d.disrupts == "" {
+			d.disrupts = added[i]
+		}
 		d.removed = append(d.removed, removed...)
 		d.added = append(d.added, added...)
 		for _, header := range hunkHeaders(f.Patch) {
@@ -75,6 +81,8 @@ func (d *diffFacts) compare() {
 	if all > 0 {
 		d.kept = common / all
 	}
+	d.rewritten = rewritten(d.removed, d.added)
+	d.serialises = serialises(d.removed, d.added)
 	d.onlyAdds = len(d.removed) == 0 && len(d.added) > 0
 	d.guardsLost = max(0, count(d.removed, isGuard)-count(d.added, isGuard))
 	d.constantsLost = max(0, count(d.removed, isConstant)-count(d.added, isConstant))
@@ -93,7 +101,7 @@ func (d *diffFacts) compare() {
 	d.findValues()
 	logs := 0.0
 	for _, l := range append(slices.Clone(d.removed), d.added...) {
-		if isLogging(l) {
+		if reports(l) {
 			logs++
 		}
 	}
@@ -137,9 +145,16 @@ func (d *diffFacts) risk(k *riskConstants) float64 {
 	case d.dependency:
 		return k.dependency
 	}
+	if d.disrupts != "" {
+		return k.disrupts
+	}
 	r := k.any
 	if len(d.values) > 0 {
-		r += k.value + k.valueSize*clamp01(d.largestRatio()/3)
+		changed := k.value + k.valueSize*clamp01(d.largestRatio()/3)
+		if d.loosened() {
+			changed *= k.loosened
+		}
+		r += changed
 	}
 	// What was taken out and stands elsewhere in other words is no loss: the more of the
 	// removed tokens are kept, the less a missing check or call means.
@@ -153,13 +168,20 @@ func (d *diffFacts) risk(k *riskConstants) float64 {
 	if d.loopCalls {
 		r += k.loop
 	}
+	edited := d.rewritten > 0 && len(d.values) == 0 && d.callsLost == 0 && d.guardsLost == 0 // else that is told already
+	if edited {
+		r += k.rewritten
+	}
+	if d.serialises {
+		r += k.serial
+	}
 	if d.onlyAdds {
 		r *= k.onlyAdds
 	}
 	if d.onlyLogs {
 		r *= k.onlyLogs
 	}
-	if len(d.removed) > 0 && d.kept > k.movedShare && len(d.values) == 0 && !d.loopCalls && d.constantsLost == 0 {
+	if len(d.removed) > 0 && d.kept > k.movedShare && len(d.values) == 0 && !d.loopCalls && !d.serialises && !edited && d.constantsLost == 0 {
 		r *= k.moved
 	}
 	return min(r, k.most)

@@ -13,6 +13,11 @@ func (j *judgedChange) judgeFit(k *fitConstants, names map[string]bool, symptoms
 	if j.facts.class == pathInert || j.facts.onlyWords {
 		return // its words are for people; that they are seen says nothing
 	}
+	if j.facts.onlyLogs {
+		// What reports speaks of what is seen since it makes it seen. Only too much of it can be the fault.
+		symptomConcepts = map[string]float64{"volume": symptomConcepts["volume"]}
+		symptoms = nil
+	}
 	words := bag{}
 	for w, n := range j.facts.words {
 		words[w] += n

@@ -113,7 +113,7 @@ func TestAChangeIsLiveFromItsDeployment(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			j := judgedChange{change: &tt.change, service: tt.change.Service}
-			a.judgeTime(&j)
+			a.judgeTime(&j, nil)
 			if got := j.live.Sub(base); got != tt.live || j.exact != tt.exact || j.shipped != tt.shipped {
 				t.Errorf("live %v exact %v shipped %v", got, j.exact, j.shipped)
 			}

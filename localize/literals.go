@@ -129,6 +129,35 @@ func (d *diffFacts) largestRatio() float64 {
 	return best
 }
 
+// loosened says that nothing changed but that more is allowed, by no more than a factor of four: a limit, a pool, the
+// patience for an answer. Having less of it can starve what works; a little more hardly harms.
+func (d *diffFacts) loosened() bool {
+	const mostTimes = 4
+	for _, v := range d.values {
+		from, okFrom := leadingNumber(v.from)
+		to, okTo := leadingNumber(v.to)
+		if !okFrom || !okTo || from <= 0 || to <= from || to > mostTimes*from || !isAllowance(v.words) {
+			return false
+		}
+	}
+	return len(d.values) > 0
+}
+
+// isAllowance says that the words of a line speak of how much is allowed. How long something may lie idle, or how
+// little must be there, is none.
+func isAllowance(words []string) bool {
+	allows := false
+	for _, w := range words {
+		switch w {
+		case "max", "maximum", "limit", "pool", "conn", "connection", "capacity", "quota", "timeout", "deadline", "worker", "replica", "thread", "memory", "cpu", "buffer", "budget":
+			allows = true
+		case "idle", "min", "minimum":
+			return false
+		}
+	}
+	return allows
+}
+
 // leadingNumber reads the number at the start of a literal; units of time are applied.
 func leadingNumber(s string) (float64, bool) {
 	s = strings.Trim(s, "\"'`")

@@ -12,7 +12,7 @@ func TestWhereTheBeginningIsUnknownNoChangeOfTheWindowIsTooLate(t *testing.T) {
 		a := &analysis{k: newConstants(nil), causeOnset: base.UnixNano(), onset: base.UnixNano(), undated: undated, ev: &Evidence{},
 			cur: &window{from: base.UnixNano(), to: base.Add(20 * time.Minute).UnixNano()}}
 		j := judgedChange{change: &Change{SHA: shaGuilty, Time: base.Add(5 * time.Minute)}}
-		a.judgeTime(&j)
+		a.judgeTime(&j, nil)
 		return j.odds
 	}
 	if judge(true) < -1 {

@@ -82,6 +82,8 @@ func (a *analysis) judgeRange(j *judgedChange, rollouts map[string]*rollout, slo
 	switch {
 	case r.brokenKnown && at.After(r.broken):
 		j.add("change_range", fmt.Sprintf("the revision of %s that ran in the incident is older: it was not live yet", j.service), 0, -a.k.change.late)
+	case r.healthyKnown && !at.After(r.healthy) && r.told == "deployments" && j.exact && j.live.UnixNano() > a.base.to:
+		// A newer commit ran when healthy, but this one was rolled out by itself after that: what one was made of is not known.
 	case r.healthyKnown && !at.After(r.healthy):
 		j.add("change_range", fmt.Sprintf("%s ran with it when it was healthy, as its %s says", j.service, r.told), 0, -weight)
 	case r.same && j.facts.class != pathConfig:

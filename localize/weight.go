@@ -98,6 +98,7 @@ type changeConstants struct {
 	blame, late, near, lagSlope, lagMinutes, named, unshipped float64
 	placeless, placeOdd, placeShare, called, elsewhere        float64
 	slackShare, slackMost                                     float64
+	prompt, promptOdds, promptMinutes                         float64
 }
 
 func (c *changeConstants) list(t *table) {
@@ -110,6 +111,9 @@ func (c *changeConstants) list(t *table) {
 	t.num(&c.near, "change.near", 1.0, "nats for a change that became live at the onset", "")
 	t.num(&c.lagSlope, "change.lag_slope", 0.5, "nats by which a change loses with the logarithm of its age", "")
 	t.num(&c.lagMinutes, "change.lag_minutes", 10, "minutes of age from which a change loses", "")
+	t.num(&c.prompt, "change.prompt", 0.33, "share of the harmful roll-outs that show at once", "")
+	t.num(&c.promptOdds, "change.prompt_odds", 20, "odds of such a roll-out at the onset", "a third of them show within about a minute, while bystanders are rolled out at any minute of the hour")
+	t.num(&c.promptMinutes, "change.prompt_minutes", 1, "minutes within which three quarters of that is gone", "")
 	t.num(&c.named, "change.named", 0.8, "nats for a change that a deployment names", "")
 	t.num(&c.unshipped, "change.unshipped", 0.5, "nats against a change that no known deployment carries", "")
 	t.num(&c.placeless, "change.placeless", 0.2, "nats against a change whose paths belong to no single service", "")
@@ -141,6 +145,7 @@ type riskConstants struct {
 	average, inert, unknown, comment, dependency, any     float64
 	value, valueSize, guard, call, constant, gained, loop float64
 	onlyAdds, onlyLogs, moved, movedShare, most           float64
+	rewritten, serial, loosened, disrupts                 float64
 }
 
 func (c *riskConstants) list(t *table) {
@@ -161,6 +166,10 @@ func (c *riskConstants) list(t *table) {
 	t.num(&c.onlyLogs, "risk.only_logs", 0.4, "factor for a change that is mostly about logging", "")
 	t.num(&c.moved, "risk.moved", 0.4, "factor for a change that says the same in other places", "")
 	t.num(&c.movedShare, "risk.moved_share", 0.7, "share of the removed words that such a change keeps", "")
+	t.num(&c.rewritten, "risk.rewritten", 0.2, "added for a statement that computes the same thing in another way", "")
+	t.num(&c.serial, "risk.serial", 0.3, "added for requests that wait for each other and did not before", "")
+	t.num(&c.loosened, "risk.loosened", 0.3, "factor for a limit, pool or time-out that was raised by up to four times", "")
+	t.num(&c.disrupts, "risk.disrupts", 0.6, "risk of a migration that takes away or locks what is in use", "")
 	t.num(&c.most, "risk.most", 0.95, "risk of the riskiest change", "")
 }
 

@@ -47,8 +47,11 @@ func dropWording(removed, added []string) (restRemoved, restAdded []string) {
 
 // wordingShape is a line with its prose taken out; ok is false for a line without any. On a line that
 // logs, every quoted text is prose; elsewhere only one that reads like a sentence does, and one that
-// is a statement for a database never.
+// is a statement for a database never. Of a line that ends with an error, all that the error is given is.
 func wordingShape(l string) (shape string, ok bool) {
+	if shape, ok := failingShape(l); ok {
+		return shape, true
+	}
 	logs := isLogging(l)
 	var b strings.Builder
 	for i := 0; i < len(l); {
