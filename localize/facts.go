@@ -15,14 +15,69 @@ const (
 	troubled        // it has events, or failed
 )
 
-// factsOf looks at span i of a trace.
-func factsOf(tr *telemetry.Trace, i int) facts {
+// notes are the attributes that every span is asked for, found in one pass over them.
+type notes struct {
+	status, rpc, system, operation string
+	route, path, url, query        string // what it works on, the surest first
+	collection, method, topic      string
+	peer, address, space           string // whom it calls
+}
+
+func noted(attrs telemetry.Attrs) (n notes) {
+	for i := range attrs {
+		v := attrs[i].Value
+		switch attrs[i].Key {
+		case telemetry.AttrHTTPStatus:
+			n.status = v
+		case telemetry.AttrRPCStatus:
+			n.rpc = v
+		case telemetry.AttrDBSystem:
+			n.system = v
+		case telemetry.AttrMsgOperation:
+			n.operation = v
+		case telemetry.AttrHTTPRoute:
+			n.route = v
+		case telemetry.AttrURLPath:
+			n.path = v
+		case telemetry.AttrURLFull:
+			n.url = v
+		case telemetry.AttrDBQuery:
+			n.query = v
+		case telemetry.AttrDBCollection:
+			n.collection = v
+		case telemetry.AttrRPCMethod:
+			n.method = v
+		case telemetry.AttrMsgDestination:
+			n.topic = v
+		case telemetry.AttrPeerService:
+			n.peer = v
+		case telemetry.AttrServerAddress:
+			n.address = v
+		case telemetry.AttrDBNamespace:
+			n.space = v
+		}
+	}
+	return n
+}
+
+// key is what the number of a span's operation depends on.
+func (n *notes) key(s *telemetry.Span) opKey {
+	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
+		a: firstNonEmpty(n.route, n.path, n.url, n.query), b: firstNonEmpty(n.collection, n.method, n.topic)}
+	if s.Kind.Outgoing() {
+		key.peer = firstNonEmpty(n.peer, n.address, n.space)
+	}
+	return key
+}
+
+// facts looks at span i of a trace, whose notes these are.
+func (n *notes) facts(tr *telemetry.Trace, i int) facts {
 	s := tr.Spans[i]
 	f := facts(s.Kind) & kindBits
-	if hasStatement(s) {
+	if n.system != "" {
 		f |= statement
 	}
-	if receives(s) {
+	if receivesBy(s.Kind, n.operation) {
 		f |= receipt
 	}
 	if len(s.Events) > 0 || s.Status == telemetry.StatusError {

@@ -17,8 +17,11 @@ const (
 // definitions (RFC 9110 section 15.5; gRPC status codes): the caller has to change its
 // request. 408, 425 and 429 are left out of the refusals, because they tell of the callee's
 // state.
-func judge(s *telemetry.Span) outcome {
-	if code := s.HTTPStatus(); code >= 400 && code < 500 {
+func judge(s *telemetry.Span) outcome { return judgeBy(s, s.HTTPStatus(), s.RPCStatus()) }
+
+// judgeBy is judge for codes that were looked up.
+func judgeBy(s *telemetry.Span, code int, rpc string) outcome {
+	if code >= 400 && code < 500 {
 		switch code {
 		case 408, 425, 429:
 			return failed
@@ -27,7 +30,7 @@ func judge(s *telemetry.Span) outcome {
 	} else if code >= 500 {
 		return failed
 	}
-	switch s.RPCStatus() {
+	switch rpc {
 	case "CANCELLED", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "FAILED_PRECONDITION",
 		"OUT_OF_RANGE", "UNAUTHENTICATED":
 		return refused

@@ -201,12 +201,17 @@ const maxLinks = 128
 
 // receives says that a span is the receipt or the processing of messages.
 func receives(s *telemetry.Span) bool {
-	if s.Kind == telemetry.KindConsumer {
+	return receivesBy(s.Kind, s.Attrs.Get(telemetry.AttrMsgOperation))
+}
+
+// receivesBy is receives for an operation that was looked up.
+func receivesBy(kind telemetry.Kind, operation string) bool {
+	if kind == telemetry.KindConsumer {
 		return true
 	}
-	switch s.Attrs.Get(telemetry.AttrMsgOperation) {
+	switch operation {
 	case "receive", "process", "deliver":
-		return s.Kind != telemetry.KindProducer
+		return kind != telemetry.KindProducer
 	}
 	return false
 }

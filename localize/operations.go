@@ -40,13 +40,8 @@ func newOperations() *operations {
 
 // keyOf is all that the number of a span may depend on, as long as its name tells everything.
 func keyOf(s *telemetry.Span) opKey {
-	key := opKey{service: s.Resource.Service, name: s.Name, kind: s.Kind,
-		a: s.Attrs.First(telemetry.AttrHTTPRoute, telemetry.AttrURLPath, telemetry.AttrURLFull, telemetry.AttrDBQuery),
-		b: s.Attrs.First(telemetry.AttrDBCollection, telemetry.AttrRPCMethod, telemetry.AttrMsgDestination)}
-	if s.Kind.Outgoing() {
-		key.peer = s.Attrs.First(telemetry.AttrPeerService, telemetry.AttrServerAddress, telemetry.AttrDBNamespace)
-	}
-	return key
+	n := noted(s.Attrs)
+	return n.key(s)
 }
 
 // maxFast bounds the keys that are remembered.

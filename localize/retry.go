@@ -3,8 +3,6 @@ package localize
 import (
 	"fmt"
 	"slices"
-
-	"github.com/remediator/remediator/telemetry"
 )
 
 // groupKey is the calls of one operation under one parent.
@@ -56,8 +54,6 @@ func siblings(w *window, visit func(g *group)) {
 		}
 	}
 }
-
-func hasStatement(s *telemetry.Span) bool { return s.Attrs.Get(telemetry.AttrDBSystem) != "" }
 
 // retryStats is what one window shows of the retries of one operation.
 type retryStats struct {

@@ -71,9 +71,10 @@ func (w *window) arrange() {
 		all = all[len(tr.Spans):]
 		w.recs[t] = recs
 		for i, s := range tr.Spans {
-			recs[i].outcome = judge(s)
-			recs[i].facts = factsOf(tr, i)
-			recs[i].op = w.keyed.number(keyOf(s))
+			n := noted(s.Attrs)
+			recs[i].outcome = judgeBy(s, telemetry.HTTPStatusOf(n.status), n.rpc)
+			recs[i].facts = n.facts(tr, i)
+			recs[i].op = w.keyed.number(n.key(s))
 			w.linked = w.linked || len(s.Links) > 0 && recs[i].facts.is(receipt)
 		}
 		findOrigins(tr, recs)

@@ -225,7 +225,11 @@ func hostName(host, port string) string {
 
 // HTTPStatus is the response status of an HTTP span, 0 when unknown.
 func (s *Span) HTTPStatus() int {
-	text := s.Attrs.Get(AttrHTTPStatus)
+	return HTTPStatusOf(s.Attrs.Get(AttrHTTPStatus))
+}
+
+// HTTPStatusOf is the status that a text writes, 0 when it is none.
+func HTTPStatusOf(text string) int {
 	if len(text) < 3 {
 		return 0 // most spans have none, and an error costs more than all the rest
 	}
