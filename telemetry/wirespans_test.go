@@ -216,7 +216,7 @@ func TestExportsThatPdataDecides(t *testing.T) {
 }
 
 func FuzzSpansFromBytes(f *testing.F) {
-	f.Add(marshalled(f, oddTraces(12)))
+	f.Add(marshalled(f, oddTraces(2)))
 	f.Add(marshalled(f, manySpans(3)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, limits := range []Limits{{}, tight} {
