@@ -16,14 +16,14 @@ build: ## Build the binary into bin/
 	$(GO) build -o bin/remediator ./cmd/remediator
 
 # Skipped under the race detector, which makes them take minutes.
-DATA_TESTS = ^(TestPublicIncidents|TestHealthyHalvesNameNobody)$$
+DATA_TESTS = ^(TestPublicIncidents|TestHealthyHalvesNameNobody|TestBundles)$$
 
 .PHONY: test
 test: ## Run all tests with the race detector, and what reads much data without; what is skipped says what was missing
 	@mkdir -p $(OUT)
 	@echo "$(GO) test -race ./... (everything it prints is in $(OUT)/test.log)"
 	@$(GO) test -race -timeout 60m -v ./... >$(OUT)/test.log 2>&1; status=$$?; \
-	 $(GO) test -timeout 20m -v -run '$(DATA_TESTS)' ./localize >>$(OUT)/test.log 2>&1 || status=1; \
+	 $(GO) test -timeout 20m -v -run '$(DATA_TESTS)' ./localize ./examples/shop >>$(OUT)/test.log 2>&1 || status=1; \
 	 grep -E '^(ok|FAIL|panic:|fatal error:)|\[build failed\]|^# ' $(OUT)/test.log; \
 	 if grep -q -- '--- SKIP' $(OUT)/test.log; then echo; echo "skipped:"; grep -B2 -- '--- SKIP' $(OUT)/test.log | grep -v -E '^(=== |--$$)'; fi; \
 	 if [ $$status -ne 0 ]; then echo; echo "failures:"; grep -B40 -E -- '--- FAIL|^panic:' $(OUT)/test.log | grep -v -E '^=== (RUN|PAUSE|CONT|NAME)|--- PASS' | tail -300; fi; exit $$status
