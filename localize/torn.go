@@ -31,6 +31,9 @@ func callers(tr *telemetry.Trace) (all, missing float64) {
 // as failed ones, the whole ones are asked alone. Where mostly the failed ones do, what is missing is the fault: a process that
 // crashed sends nothing.
 func (a *analysis) passTorn() bool {
+	if !a.tornFailure() {
+		return false
+	}
 	var good, goodLost, bad, badLost, whole float64
 	for _, w := range []*window{a.cur, a.base} {
 		for t := range w.outcomes {
@@ -50,4 +53,14 @@ func (a *analysis) passTorn() bool {
 		}
 	}
 	return badLost > 0 && good > 0 && whole >= wholeLeast && goodLost/good >= tornHabit*badLost/bad
+}
+
+// tornFailure is whether any failed request lacks spans, which is rare: where none does, nothing is to be counted.
+func (a *analysis) tornFailure() bool {
+	for t := range a.cur.outcomes {
+		if a.cur.outcomes[t].failed && torn(&a.cur.traces[t]) {
+			return true
+		}
+	}
+	return false
 }
